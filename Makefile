@@ -1,0 +1,13 @@
+# Needs Python 3.11 or later and make; everything else goes into .venv. Without make: python code/booktools book
+PYTHON ?= python3
+
+book test serve lab run check:
+	@$(PYTHON) code/booktools $@
+
+test-quick:
+	@$(PYTHON) code/booktools test --quick
+
+bench:
+	@$(PYTHON) code/booktools bench vectors
+
+.PHONY: book test test-quick serve lab run check bench

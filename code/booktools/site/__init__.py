@@ -1,0 +1,1 @@
+"""The website: `build.build` makes it, `extension` is what Sphinx loads while it does."""

