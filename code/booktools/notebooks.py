@@ -17,7 +17,7 @@ from pathlib import Path
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-from jupyter_client.manager import KernelManager
+from jupyter_client.manager import AsyncKernelManager
 from llmbook.environment import LIBRARIES
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
@@ -50,6 +50,8 @@ found["versions"] = {{
 print(json.dumps(found))
 """
 
+labs = _book.labs  # the paths of all labs, in the order of the contents page
+
 
 class ThisPython(KernelSpecManager):
     """Whatever kernels are registered on the machine, run the Python that runs this."""
@@ -68,7 +70,6 @@ def kernel_environment(threads: str = "1") -> dict[str, str]:
         "LLMBOOK_THREADS": threads,
         "OMP_NUM_THREADS": threads,
         "PYTHONHASHSEED": "0",
-        "SOURCE_DATE_EPOCH": "0",  # matplotlib writes it into SVG in place of the time of day
     }
 
 
@@ -119,13 +120,15 @@ def execute(path: Path) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    manager = KernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
+    manager = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=ThisPython())
     client = NotebookClient(
         notebook, km=manager, timeout=None, record_timing=False,
         resources={"metadata": {"path": str(path.parent)}},
     )
     number = 0
-    with client.setup_kernel(env=kernel_environment()):
+    # In place of the time of day, which matplotlib writes into every SVG.
+    environment = kernel_environment() | {"SOURCE_DATE_EPOCH": "0"}
+    with client.setup_kernel(env=environment, cleanup_kc=True):
         start = time.perf_counter()
         for index, cell in enumerate(notebook.cells):
             if cell.cell_type != "code" or not cell.source.strip():
@@ -149,9 +152,10 @@ def execute(path: Path) -> nbformat.NotebookNode:
 
 
 def failure(number: int, cell: nbformat.NotebookNode, reason: str) -> str:
-    """Three lines: which cell, its first line, the last line of the traceback."""
+    """Three lines: which cell, its first line, what a traceback ends with."""
     first = cell.source.strip().splitlines()[0]
-    return f"cell {number} failed; nothing was stored\n  {first}\n  {reason.splitlines()[-1]}"
+    reason = " ".join(reason.split())[:500]
+    return f"cell {number} failed; nothing was stored\n  {first}\n  {reason}"
 
 
 def read(path: Path) -> nbformat.NotebookNode:

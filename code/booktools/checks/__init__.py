@@ -57,7 +57,7 @@ class Report:
                 lines.append(f"{name:{width}}SKIPPED: {self.skipped[name]}")
             elif name in self.findings:
                 found = self.findings[name]
-                result = "ok" if not found else f"FAILED: {len(found)} finding{'s'[:len(found) > 1]}"
+                result = f"FAILED: {len(found)} found" if found else "ok"
                 note = getattr(found, "note", "")
                 about = ", ".join(filter(None, (note, f"{self.seconds[name]:.1f} s")))
                 lines += [f"{name:{width}}{result} ({about})", *(f"  {f}" for f in found)]

@@ -135,15 +135,20 @@ class Prose:
 
 
 def prose(path: Path, root: Path) -> list[Prose]:
-    """The markdown of a page: one text for a file, one a markdown cell for a notebook."""
+    """The markdown of a page: one text for a file; for a notebook one for each markdown cell and
+    for the caption and alt text of each figure."""
     name = relative(path, root)
     if path.suffix == ".md":
         return [Prose(name, None, path.read_text("utf8"))]
-    return [
-        Prose(name, i, joined(cell["source"]))
-        for i, cell in enumerate(read_notebook(path)["cells"], 1)
-        if cell["cell_type"] == "markdown"
-    ]
+    texts = []
+    for i, cell in enumerate(read_notebook(path)["cells"], 1):
+        mystnb = cell["metadata"].get("mystnb", {})
+        captions = (mystnb.get("figure", {}).get("caption"), mystnb.get("image", {}).get("alt"))
+        if cell["cell_type"] == "markdown":
+            texts.append(Prose(name, i, joined(cell["source"])))
+        elif any(captions):
+            texts.append(Prose(name, i, "\n\n".join(filter(None, captions))))
+    return texts
 
 
 # Directives whose body is not prose.

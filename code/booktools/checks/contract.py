@@ -10,7 +10,7 @@ from booktools.checks._book import Finding, relative
 
 SECTIONS = ["Objectives", "Prerequisites", "Time and memory", "Labs", "Where this breaks",
             "Summary", "Exercises", "Sources"]
-HEADING = re.compile(r"^## +(.+?)\s*(?:\{.*\})?$", re.MULTILINE)
+HEADING = re.compile(r"^## +(.+?)[ \t]*$", re.MULTILINE)
 
 
 def check(root: Path) -> list[Finding]:
@@ -51,6 +51,8 @@ def sections(index: Path, root: Path) -> list[Finding]:
     bodies: dict[str, tuple[int, str]] = {}
     for match, end in zip(found, ends, strict=True):
         bodies.setdefault(match.group(1).lower(), (match.start(), text[match.end():end].strip()))
+    # One table may serve both, in either section.
+    cost, table = (bodies.get(t, (None, ""))[1] for t in ("time and memory", "labs"))
     findings, positions = [], []
     for title in SECTIONS:
         offset, body = bodies.get(title.lower(), (None, ""))
@@ -61,6 +63,8 @@ def sections(index: Path, root: Path) -> list[Finding]:
         if positions and offset < positions[-1][0]:
             findings.append(Finding(name, line, f"'{title}' stands before '{positions[-1][1]}'"))
         positions.append((offset, title))
+        if title in ("Time and memory", "Labs"):
+            body = f"{cost}\n{table}".strip()
         if reason := fault(title, body, index):
             findings.append(Finding(name, line, f"'{title}' {reason}"))
     return findings

@@ -107,13 +107,7 @@ def references(folder: Path, root: Path) -> list[str]:
     """Names in the {numref} roles of a chapter's pages and labs."""
     found = []
     for path in [*sorted(folder.glob("*.md")), *sorted(folder.glob("*.ipynb"))]:
-        texts = [t.text for t in _book.prose(path, root)]
-        if path.suffix == ".ipynb":
-            texts += [
-                cell["metadata"].get("mystnb", {}).get("figure", {}).get("caption", "")
-                for _, cell, _ in code_cells(_book.read_notebook(path))
-            ]
-        for text in texts:
-            for _, content in _book.roles(text, "numref"):
+        for text in _book.prose(path, root):
+            for _, content in _book.roles(text.text, "numref"):
                 found.append(re.sub(r".*<(.+)>$", r"\1", content.strip(), flags=re.DOTALL))
     return found

@@ -25,7 +25,7 @@ FILE_NAME = re.compile(r"_images/|\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 
 def pages(site: Path) -> list[Path]:
     """Every page of the website; `_static` and `_sources` hold parts of pages."""
-    return [p for p in sorted(site.rglob("*.html")) if not p.relative_to(site).parts[0][0] == "_"]
+    return [p for p in sorted(site.rglob("*.html")) if p.relative_to(site).parts[0][0] != "_"]
 
 
 def check(root: Path, site: Path) -> Findings:

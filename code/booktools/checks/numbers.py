@@ -32,11 +32,13 @@ IN_PROSE = re.compile(
 )
 SCALES = {"k": 3, "K": 3, "thousand": 3, "M": 6, "million": 6, "G": 9, "B": 9, "billion": 9,
           "T": 12, "trillion": 12}
-# A number after one of these names a place or a version, and measures nothing.
+# A number after one of these names a place or a version, and measures nothing; before "interval"
+# it names a level.
 NAMED = re.compile(
     r"\b(sections?|chapters?|figures?|tables?|equations?|theorems?|appendix|exercises?|lab|part|page"
     r"|versions?|python|pytorch|torch|transformers|gensim|numpy|tensorflow|mathjax|CC[ -]BY(-SA)?)"
     r"[\s(]+(?:[\d.]+(?:,| and| to|[-–])\s*)?$", re.IGNORECASE)
+LEVEL = re.compile(r"\s*(?:bootstrap\s+|confidence\s+)*(?:interval|confidence|quantile|percentile)")
 SENTENCE_END = re.compile(
     r"(?<!al\.)(?<!e\.g\.)(?<!i\.e\.)(?<!vs\.)(?<!cf\.)(?<!Fig\.)(?<=[.!?])[\"')\]*]*\s+"
     r"|\n\s*\n|\n(?=\s*(?:[-*+]|\d+\.|\||#|:::|```)\s?)"
@@ -98,7 +100,8 @@ def printed(folder: Path) -> Iterator[Number]:
                 if kind != "stderr":
                     texts.append(text)
             for text in texts:
-                for sign, digits, exponent, percent in PRINTED.findall(re.sub(r"(?<=\d)_(?=\d)", "", text)):
+                text = re.sub(r"(?<=\d)_(?=\d)", "", text)  # 10_000
+                for sign, digits, exponent, percent in PRINTED.findall(text):
                     yield Number.read(sign, digits + exponent, bool(percent))
 
 
@@ -109,7 +112,10 @@ def in_prose(text: Prose) -> Iterator[tuple[int, str, Number, int]]:
     words = re.sub(r"^#+ .*$", _book.blank, words, flags=re.MULTILINE)
     for match in IN_PROSE.finditer(words):
         sign, decimal, percent, whole, whole_percent, scale = match.groups()
-        if NAMED.search(words[max(0, match.start() - 40):match.start()]) or cited(text.text, match.start()):
+        before = words[max(0, match.start() - 40):match.start()]
+        if NAMED.search(before) or LEVEL.match(words, match.end()):
+            continue
+        if cited(text.text, match.start()):
             continue
         number = Number.read(sign, decimal or whole, bool(percent or whole_percent))
         yield match.start(), match.group().strip(), number, SCALES.get(scale or "", 0)

@@ -11,7 +11,8 @@ from booktools.checks._book import Finding, Prose
 
 BANNED = re.compile(
     r"\b(obviously|trivially|powerful|cutting[- ]edge|revolutionary|game[- ]chang\w+"
-    r"|delv(?:e|es|ing)|in this (?:section|chapter|lab),? (?:we|you) will|it is worth noting)\b", re.IGNORECASE)
+    r"|delv(?:e|es|ing)|in this (?:section|chapter|lab),? (?:we|you) will|it is worth noting)\b",
+    re.IGNORECASE)
 TERMS = [
     (re.compile(r"\bself attention\b", re.IGNORECASE), "self-attention"),
     (re.compile(r"\bfine ?tun(?:e[sd]?|ing)\b", re.IGNORECASE), "fine-tuning, fine-tune"),

@@ -1,4 +1,4 @@
-"""Build the website from the committed outputs of the notebooks: nothing is executed or downloaded."""
+"""Build the website from the stored outputs of the notebooks: nothing is run or downloaded."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def build(root: Path, *, strict: bool = True) -> Path:
 
 
 def _explain(output: str) -> str:
-    """The warnings and errors of a build, which can stand far above its end, then its last lines."""
+    """The warnings and errors of a build, which may stand far from its end, then its end."""
     lines = [line for line in output.splitlines() if line.strip()]
     marked = [line for line in lines[:-_LAST_LINES] if "WARNING:" in line or "ERROR:" in line]
     return "\n".join([*marked[:_LAST_LINES], *lines[-_LAST_LINES:]])

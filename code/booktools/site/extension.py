@@ -22,8 +22,8 @@ def fingerprint(folder: Path) -> str:
 def setup(app: Sphinx) -> dict[str, object]:
     for module in (assets, finish, labs, numbering, repository, translation):
         module.setup(app)
-    # Sphinx looks for changes in pages and settings only. As a setting, a change of the look or of an
-    # extension makes it build all pages anew.
+    # Sphinx looks for changes in pages and settings only. As a setting, a change of the look or
+    # of an extension makes it build all pages anew.
     here = fingerprint(Path(__file__).resolve().parent)
     app.add_config_value("book_site_fingerprint", here, "env", types=(str,))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

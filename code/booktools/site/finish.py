@@ -29,6 +29,7 @@ _UNUSED = (
 _TERM_LINK = re.compile(
     r'<a class="reference internal"(?: data-definition="[^"]*")? href="([^"#]*)#(term-[^"]+)"'
 )
+_FORMULA = re.compile(r'class="(?:[^"]* )?(?:math|output_area)[ "]')
 _CHINESE_TERM = re.compile(r'<dt id="([^"]*)">(?=[\u3400-\u9fff])')
 
 _REDIRECT = """<!DOCTYPE html>
@@ -60,6 +61,8 @@ def repair(page: str) -> str:
         # A label must contain the words one sees, or speech control cannot name the thing.
         ('<summary aria-label="Toggle hidden content">', "<summary>"),
         ('role="doc-biblioentry"', 'role="listitem"'),
+        # The corner of a data frame heads nothing.
+        ("<th></th>", "<td></td>"),
     ):
         page = page.replace(old, new)
     page = re.sub(
@@ -67,6 +70,10 @@ def repair(page: str) -> str:
         r"\1",
         page,
     )
+    if not _FORMULA.search(page):
+        # Sphinx gives MathJax (1.3 MB) also to pages whose sub-pages have formulas.
+        page = re.sub(r"\s*<script[^>]*>window\.MathJax = .*?</script>", "", page)
+        page = re.sub(r'\s*<script[^>]* src="[^"]*/mathjax/[^"]*"></script>', "", page)
     # The same id in every exercise, solution and proof of a page.
     page = re.sub(r' id="(?:exercise|solution|proof)-content"', "", page)
     return _CHINESE_TERM.sub(r'<dt id="\1" lang="zh-Hans">', page)
@@ -95,7 +102,7 @@ def definitions(app: Sphinx) -> dict[tuple[str, str], str]:
 
 
 def define_terms(page: str, name: str, known: dict[tuple[str, str], str]) -> str:
-    """Write the definition into each link to a term, where glossary.js finds it without a request."""
+    """Write the definition into each link to a term, where glossary.js finds it."""
 
     def with_definition(link: re.Match[str]) -> str:
         path, anchor = link.groups()
@@ -113,11 +120,17 @@ def _pages(folder: Path) -> Iterator[Path]:
 
 def _remove_stale(app: Sphinx, folder: Path) -> None:
     """Pages that left the table of contents stay in the output of an earlier build."""
-    for area in (folder / "chapters", folder / "_sources" / "chapters"):
-        for file in [file for file in area.rglob("*") if file.is_file()]:
-            start = folder if area.parent == folder else folder / "_sources"
-            if file.relative_to(start).with_suffix("").as_posix() not in app.env.found_docs:
-                file.unlink()
+    keep = {*app.env.found_docs, "search"}
+    sources = folder / "_sources"
+    stale = [page for page in _pages(folder) if _name(page, folder) not in keep]
+    stale += [file for file in sources.rglob("*") if _name(file, sources) not in keep]
+    for file in stale:
+        if file.is_file():
+            file.unlink()
+
+
+def _name(file: Path, folder: Path) -> str:
+    return file.relative_to(folder).with_suffix("").as_posix()
 
 
 def _remove_unused(static: Path) -> None:

@@ -1,8 +1,8 @@
 """Two tables made from what `python -m booktools run` noted in each lab.
 
-`{labs}` in a chapter's index.md lists the labs of the chapter; its body may say, one line a lab, what the
-reader does there (`word2vec: train a skip-gram on six words`). `{execution-status}` lists every lab
-of the book with its time, memory, versions and date.
+`{labs}` in a chapter's index.md lists the labs of the chapter; its body may say, one line a lab,
+what the reader does there (`word2vec: train a skip-gram on six words`). `{execution-status}` lists
+every lab of the book with its time, memory, versions and date.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A chapter's number is the number of its folder: chapters/03_word_vectors is chapter 3.
 
-Sphinx counts the entries of a toctree, from 1 in each part. Here the count is replaced by the folder's
-number, so that chapters may be written in any order and a number, once printed, stays.
+Sphinx counts the entries of a toctree, from 1 in each part. Here the count is replaced by the
+folder's number, so that chapters may be written in any order and a number, once printed, stays.
 """
 
 from __future__ import annotations

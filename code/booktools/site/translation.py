@@ -1,7 +1,7 @@
 """Titles of exercises reach the message catalogues, so that a translation can follow.
 
-sphinx-exercise makes its titles of nodes that say neither where they came from nor what they said, and
-replaces them before the gettext builder looks.
+sphinx-exercise makes its titles of nodes that say neither where they came from nor what they said,
+and replaces them before the gettext builder looks.
 """
 
 from __future__ import annotations

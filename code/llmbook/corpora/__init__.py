@@ -1,16 +1,20 @@
 """Texts that are already on the reader's disk, as typed records that say where they come from.
 
-Each function gives a :class:`Corpus`: records in a fixed order, split by document into train (80 %),
-validation (10 %) and test (10 %) through the md5 of the document's id, with a provenance (package,
-version, licence, sha256, counts). Texts are read out of installed packages, verified, cleaned,
-and cached in the user's cache folder.
+Each function gives a :class:`Corpus`: records in a fixed order, split by document into train
+(80 %), validation (10 %) and test (10 %) through the md5 of the document's id, with a provenance
+(package, version, licence, sha256, counts). Texts are read out of installed packages, verified,
+cleaned, and cached in the user's cache folder.
 
 What it is not: no downloader (nothing here touches the network), no loader of other people's
 pickles (nothing is ever unpickled), and no copy of the texts: they stay in the packages.
 """
 
+from .docstrings import docstrings
 from .evaluation_sets import analogies, word_similarity
+from .gensim_texts import movie_reviews, news, newsgroups
+from .parallel import english_chinese
 from .records import (
+    SPLITS,
     Analogy,
     Article,
     Corpus,
@@ -26,6 +30,7 @@ from .text import sentences, words
 from .wikipedia import wikipedia
 
 __all__ = [
+    "SPLITS",
     "Analogy",
     "Article",
     "Corpus",
@@ -37,8 +42,13 @@ __all__ = [
     "Translation",
     "WordPair",
     "analogies",
+    "docstrings",
+    "english_chinese",
+    "movie_reviews",
+    "news",
+    "newsgroups",
     "sentences",
-    "word_similarity",
     "wikipedia",
+    "word_similarity",
     "words",
 ]

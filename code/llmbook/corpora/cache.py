@@ -33,7 +33,10 @@ def folder() -> Path:
 
 
 def load_or_build(
-    name: str, source: str, build: Callable[[], tuple[Sequence[Any], dict[str, Any]]]
+    name: str,
+    source: str,
+    build: Callable[[], tuple[Sequence[Any], dict[str, Any]]],
+    code: tuple[str, ...],
 ) -> tuple[list[Any], dict[str, Any]]:
     """Records and facts about them, from the cache if it has them, else from ``build``.
 
@@ -41,25 +44,25 @@ def load_or_build(
         name: what the corpus is called.
         source: fingerprint of the files that ``build`` reads.
         build: gives JSON-like records and facts.
+        code: the files of this package that decide what ``build`` gives; when one of them
+            changes, what they gave before is no longer used.
 
     Returns:
         The records as JSON gives them back (lists for tuples), and the facts, to which
         ``"fingerprint"``, the sha256 of the records, was added.
 
     Raises:
-        CorpusError: if the cache file is truncated, altered or unreadable.
+        CorpusError: if the cache file is truncated or altered.
+
+    Warns:
+        UserWarning: once, if the cache folder cannot be written.
     """
-    key = sha256(f"{source} {code_version()}".encode())[:16]
+    key = sha256(f"{source} {code_version(code)}".encode())[:16]
     path = folder() / f"{name}-{key}.corpus"
     try:
         return _unpack(path.read_bytes(), path)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise CorpusError(
-            f"the cache file {path} cannot be read ({error.strerror or error}): "
-            "delete it and run again"
-        ) from error
+    except OSError:
+        pass  # not there yet, or not ours to read: either way the text itself is
     records, facts = build()
     lines = [json.dumps(record, ensure_ascii=False) for record in records]
     facts = {**facts, "fingerprint": sha256("\n".join(lines).encode())}
@@ -75,12 +78,11 @@ def load_or_build(
     return _parse(body)
 
 
-@cache
-def code_version() -> str:
-    """Changes when the code that reads the texts does, so that no stale cache is ever used."""
+def code_version(files: tuple[str, ...]) -> str:
+    """Fingerprint of some files of this package and of the Python that runs them."""
     digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + path.read_bytes())
+    for name in files:
+        digest.update((Path(__file__).parent / name).read_bytes())
     return digest.hexdigest()
 
 

@@ -11,22 +11,24 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-PARAMETER_TITLES = frozenset(
-    """parameters|other parameters|args|arguments|keyword args|keyword arguments|keywords|params|
-    returns|return|return value|yields|yield|receives|raises|raise|warns|warnings|attributes|
-    class attributes|methods|inputs|input|outputs|output|shape|properties|options|
-    optional arguments|required arguments|positional arguments|params|parameter""".replace(
-        "\n    ", ""
-    ).split("|")
-)
+_PARAMETER_TITLES = """
+parameters; parameter; other parameters; params; args; arguments; keyword args; keyword arguments;
+keywords; optional arguments; required arguments; positional arguments; options; input; inputs;
+output; outputs; returns; return; return value; yields; yield; receives; raises; raise; warns;
+warnings; attributes; class attributes; methods; properties; shape
+"""
+PARAMETER_TITLES = frozenset(title.strip() for title in _PARAMETER_TITLES.split(";"))
 EXAMPLE_TITLES = frozenset(
-    "examples|example|usage|example usage|usage example|usage examples|sample usage".split("|")
+    {"example", "examples", "usage", "example usage", "usage example", "usage examples"}
 )
 LEFT_OUT_TITLES = frozenset(
-    "references|reference|see also|sources|literature|links|seealso".split("|")
+    {"reference", "references", "see also", "seealso", "sources", "literature", "links"}
 )
 # Directives whose indented content is prose like the text around them.
-PROSE_DIRECTIVES = frozenset("note warning tip important caution attention hint".split())
+PROSE_DIRECTIVES = frozenset(
+    {"note", "warning", "tip", "important", "caution", "attention", "hint"}
+)
+CODE_DIRECTIVES = frozenset({"code", "code-block", "sourcecode", "testcode", "doctest"})
 
 TITLE = re.compile(r"\s*(?:\*\*|#+\s*)?([A-Za-z][A-Za-z ]*?)\s*(?::?\*\*|::?)?\s*$")
 UNDERLINE = re.compile(r"\s*([-=~^*\"])\1{2,}\s*$")
@@ -37,7 +39,7 @@ FENCE = re.compile(r"\s*(?:```|~~~)")
 BULLET = re.compile(r"\s*(?:[-*+•]|\(?\d{1,2}[.)])\s+(?=\S)")
 RULE = re.compile(r"\s*[-=~+|*_#][-=~+|\s*_#]*$")
 
-ROLE = re.compile(r":[\w:+.-]+:`(?:[^`<]*?\s*<)?[~!.]*([^`<>]*)>?`")
+ROLE = re.compile(r":[\w:+.-]+:`(?:[^`<]*?\s*<)?([^`<>]*)>?`")
 NAMED_LINK = re.compile(r"`([^`<>]+?)\s*<[^`<>]*>`_{0,2}")
 MARKDOWN_LINK = re.compile(r"!?\[([^\]\[]+)\]\((?:https?:|#|\.|/)[^()\s]*\)")
 LITERAL = re.compile(r"``(.+?)``|`([^`]+)`_{0,2}")
@@ -60,13 +62,14 @@ class Parts(NamedTuple):
 def take_apart(docstring: str) -> Parts:
     """The parts of a documentation string whose indentation was already removed.
 
-    The summary is the first paragraph that reads as prose, if nothing but signatures and
-    titles stand before it; the body the prose after it, one paragraph a line block.
+    The summary is the first paragraph that reads as prose, the body those after it, each on one
+    line, with an empty line between them.
     """
-    prose, parameters, examples = _sort_lines(docstring.expandtabs().split("\n"))
-    paragraphs = [paragraph for paragraph in _paragraphs(prose) if reads_as_prose(paragraph)]
+    sorter = _Sorter(docstring.expandtabs().split("\n"))
+    sorter.sort()
+    paragraphs = [paragraph for paragraph in _paragraphs(sorter.prose) if reads_as_prose(paragraph)]
     summary, *body = paragraphs or [""]
-    return Parts(summary, "\n\n".join(body), _joined(parameters), _joined(examples))
+    return Parts(summary, "\n\n".join(body), _joined(sorter.parameters), _joined(sorter.examples))
 
 
 def reads_as_prose(paragraph: str) -> bool:
@@ -87,103 +90,140 @@ def reads_as_prose(paragraph: str) -> bool:
 
 def without_inline_markup(paragraph: str) -> str:
     """The words of a paragraph without roles, links, quotes of code and emphasis."""
-    text = ROLE.sub(r"\1", paragraph)
+    text = ROLE.sub(lambda match: _shown_name(match[1]), paragraph)
     text = NAMED_LINK.sub(r"\1", text)
     text = MARKDOWN_LINK.sub(r"\1", text)
-    text = LITERAL.sub(lambda match: match[1] or match[2], text)
+    text = LITERAL.sub(lambda match: match[1] or _shown_name(match[2]), text)
     text = FOOTNOTE.sub("", STRONG.sub(r"\2", text))
     return re.sub(r"\s+", " ", text).strip()
 
 
-def _sort_lines(lines: list[str]) -> tuple[list[str], list[str], list[str]]:
-    """Each line to prose, parameters or examples; lines that are none of them are dropped."""
-    prose: list[str] = []
-    parameters: list[str] = []
-    examples: list[str] = []
-    dropped: list[str] = []
-    section, section_indent = prose, -1  # -1: an underlined title, whose section has no indent
-    block: list[str] | None = None  # where an indented block goes
-    block_indent = 0
-    fenced = False
-    position = 0
-    while position < len(lines):
-        line = lines[position]
-        following = lines[position + 1] if position + 1 < len(lines) else ""
-        position += 1
-        indent = len(line) - len(line.lstrip())
+def _shown_name(target: str) -> str:
+    """What Sphinx shows of a cross-reference: with a "~", the last part alone."""
+    return target.rpartition(".")[2] if target.startswith("~") else target.lstrip("!.")
+
+
+class _Sorter:
+    """Sends each line to prose, parameters or examples; what is none of them is dropped.
+
+    Each method looks at one line, takes it if it is of its kind, and says whether it did; the
+    first that takes a line decides.
+    """
+
+    def __init__(self, lines: list[str]) -> None:
+        self.lines = lines
+        self.position = 0  # of the line after the one that is looked at
+        self.prose: list[str] = []
+        self.parameters: list[str] = []
+        self.examples: list[str] = []
+        self.dropped: list[str] = []
+        self.section, self.section_indent = self.prose, -1  # -1: only another title ends it
+        self.block: list[str] | None = None  # where the lines indented deeper go
+        self.block_indent = 0
+        self.fenced = False
+
+    def sort(self) -> None:
+        kinds = (self.fence, self.blank, self.indented, self.title, self.doctest)
+        kinds += (self.in_section, self.field, self.directive, self.code_follows)
+        while self.position < len(self.lines):
+            line = self.lines[self.position]
+            self.position += 1
+            if not any(takes(line, _indent(line)) for takes in kinds):
+                self.prose.append(line)
+
+    def fence(self, line: str, indent: int) -> bool:
         if FENCE.match(line):
-            fenced = not fenced
-            prose.append("")
-            continue
-        if fenced:
-            examples.append(line)
-            continue
+            self.fenced = not self.fenced
+            self.prose.append("")
+            return True
+        if self.fenced:
+            self.examples.append(line)
+        return self.fenced
+
+    def blank(self, line: str, indent: int) -> bool:
         if not line.strip():
-            for part in (prose, parameters, examples):
+            for part in (self.prose, self.parameters, self.examples):
                 part.append("")
-            continue
-        if block is not None:
-            if indent > block_indent:
-                block.append(line)
-                continue
-            block = None
-        if section_indent >= 0 and indent <= section_indent:
-            section, section_indent = prose, -1
+        return not line.strip()
+
+    def indented(self, line: str, indent: int) -> bool:
+        if self.block is not None and indent > self.block_indent:
+            self.block.append(line)
+            return True
+        self.block = None
+        if 0 <= indent <= self.section_indent:
+            self.section, self.section_indent = self.prose, -1
+        return False
+
+    def title(self, line: str, indent: int) -> bool:
         title = TITLE.match(line)
-        if title and UNDERLINE.match(following):
-            section, section_indent = _part(title[1], prose, parameters, examples, dropped), -1
-            prose.append("")
-            position += 1
-            continue
-        if title and line.rstrip().endswith((":", "**")):
-            part = _part(title[1], None, parameters, examples, dropped)
-            if part is not None:
-                section, section_indent = part, indent
-                prose.append("")
-                continue
-        if line.lstrip().startswith((">>>", "In [")):
-            prose.append("")
-            examples.append(line)
-            while position < len(lines) and lines[position].strip():
-                examples.append(lines[position])
-                position += 1
-            continue
-        if section is not prose:
-            section.append(line)
-            continue
-        if FIELD.match(line):
-            parameters.append(line)
-            block, block_indent = parameters, indent
-            continue
+        if title is None:
+            return False
+        part = self.part(title[1].strip().lower())
+        following = self.lines[self.position] if self.position < len(self.lines) else ""
+        if UNDERLINE.match(following):
+            self.section, self.section_indent = self.prose if part is None else part, -1
+            self.position += 1
+        elif part is not None and line.rstrip().endswith((":", "**")):
+            self.section, self.section_indent = part, indent
+        else:
+            return False
+        self.prose.append("")
+        return True
+
+    def part(self, title: str) -> list[str] | None:
+        """Where the lines below a title go; None if the title is no known one."""
+        if title in PARAMETER_TITLES:
+            return self.parameters
+        if title in EXAMPLE_TITLES:
+            return self.examples
+        return self.dropped if title in LEFT_OUT_TITLES else None
+
+    def doctest(self, line: str, indent: int) -> bool:
+        if not line.lstrip().startswith((">>>", "In [")):
+            return False
+        self.prose.append("")
+        self.examples.append(line)
+        while self.position < len(self.lines) and self.lines[self.position].strip():
+            self.examples.append(self.lines[self.position])
+            self.position += 1
+        return True
+
+    def in_section(self, line: str, indent: int) -> bool:
+        if self.section is not self.prose:
+            self.section.append(line)
+        return self.section is not self.prose
+
+    def field(self, line: str, indent: int) -> bool:
+        if not FIELD.match(line):
+            return False
+        self.parameters.append(line)
+        self.block, self.block_indent = self.parameters, indent
+        return True
+
+    def directive(self, line: str, indent: int) -> bool:
         directive = DIRECTIVE.match(line)
+        if directive and directive[1] in PROSE_DIRECTIVES:
+            self.prose += ["", directive[2]]
+            return True
         if directive:
-            prose.append("")
-            if directive[1] in PROSE_DIRECTIVES:
-                if directive[2]:
-                    prose.append(directive[2])
-                continue
-            is_code = directive[1] in ("code-block", "code", "sourcecode", "testcode", "doctest")
-            block, block_indent = (examples if is_code else dropped), indent
-            continue
-        if COMMENT.match(line):
-            block, block_indent = dropped, indent
-            continue
-        if line.rstrip().endswith("::"):
-            prose.append(line.rstrip()[:-1])
-            block, block_indent = examples, indent
-            continue
-        prose.append(line)
-    return prose, parameters, examples
+            self.prose.append("")
+            self.block = self.examples if directive[1] in CODE_DIRECTIVES else self.dropped
+        elif COMMENT.match(line):
+            self.block = self.dropped
+        self.block_indent = indent
+        return self.block is not None
+
+    def code_follows(self, line: str, indent: int) -> bool:
+        if not line.rstrip().endswith("::"):
+            return False
+        self.prose.append(line.rstrip()[:-1])
+        self.block, self.block_indent = self.examples, indent
+        return True
 
 
-def _part(title: str, other, parameters, examples, dropped):
-    """Where the lines below a title go; ``other`` if the title is no known one."""
-    title = title.strip().lower()
-    if title in PARAMETER_TITLES:
-        return parameters
-    if title in EXAMPLE_TITLES:
-        return examples
-    return dropped if title in LEFT_OUT_TITLES else other
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _paragraphs(lines: list[str]) -> list[str]:

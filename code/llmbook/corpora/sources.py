@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import hashlib
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -24,6 +27,7 @@ def repair_command(package: str) -> str:
     return f"python -m pip install --force-reinstall --no-deps {wanted}"
 
 
+@cache
 def distribution(package: str) -> metadata.Distribution:
     """The metadata of an installed package.
 
@@ -60,22 +64,59 @@ def licence(package: str) -> str:
 
 
 def read_verified(package: str, path: str, expected: str) -> bytes:
-    """The bytes of a file of ``package``; ``path`` is relative to where packages are installed.
+    """The bytes of a file whose sha256 this book knows.
+
+    ``path`` is relative to the folder in which packages are installed.
 
     Raises:
         CorpusError: if the package or the file is missing, unreadable, or not the expected one.
     """
-    found = Path(str(distribution(package).locate_file(path)))
-    try:
-        data = found.read_bytes()
-    except OSError as error:
-        raise CorpusError(
-            f"{path} of the package {package} cannot be read ({error.strerror or error}): "
-            f"run `{repair_command(package)}`"
-        ) from error
+    data = _read(package, path)
     if sha256(data) != expected:
         raise CorpusError(
             f"{path} of the package {package} is not the file this book was tested with "
             f"(its sha256 differs): run `{repair_command(package)}`"
         )
     return data
+
+
+def recorded_hashes(package: str) -> dict[str, str]:
+    """The files of a package by path, sorted, with the hashes that its installer recorded.
+
+    Raises:
+        CorpusError: if the package is missing or its installer left no hashes.
+    """
+    record = distribution(package).read_text("RECORD") or ""
+    rows = {row[0]: row[1] for row in csv.reader(record.splitlines()) if len(row) == 3 and row[1]}
+    if not rows:
+        raise CorpusError(
+            f"the package {package} was installed without a list of its files and their sha256: "
+            f"run `{repair_command(package)}`"
+        )
+    return dict(sorted(rows.items()))
+
+
+def read_unaltered(package: str, path: str, recorded: str) -> bytes:
+    """The bytes of a file, if they are what was installed.
+
+    Raises:
+        CorpusError: if the file is missing, unreadable, or was altered after its installation.
+    """
+    data = _read(package, path)
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    if recorded != f"sha256={digest}":
+        raise CorpusError(
+            f"{path} of the package {package} was altered after its installation: "
+            f"run `{repair_command(package)}`"
+        )
+    return data
+
+
+def _read(package: str, path: str) -> bytes:
+    try:
+        return Path(str(distribution(package).locate_file(path))).read_bytes()
+    except OSError as error:
+        raise CorpusError(
+            f"{path} of the package {package} cannot be read ({error.strerror or error}): "
+            f"run `{repair_command(package)}`"
+        ) from error

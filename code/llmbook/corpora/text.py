@@ -14,18 +14,19 @@ LETTER = r"[^\W\d_¹²³¼½¾⁰-₉⅐-↉①-⓿]"
 WORD = re.compile(rf"{LETTER}+(?:'{LETTER}+)*")
 POSSESSIVE = re.compile(r"'s\b")
 
-ABBREVIATIONS = frozenset(
-    """al approx ave bros c ca capt cf ch cir co col corp cdr dept dr e.g ed eds esp est etc fig figs
-    fl fr gen gov hon i.e inc jr lit lt ltd maj mr mrs ms mt no nos op p pp ppl prof rep rev sec sen
-    sgt sp spp sr st ste trans v var viz vol vols vs
-    jan feb mar apr jun jul aug sep sept oct nov dec""".split()
-)
+_ABBREVIATIONS = """
+al approx ave bros c ca capt cf ch cir co col corp cdr dept dr e.g ed eds esp est etc fig figs fl fr
+gen gov hon i.e inc jr lit lt ltd maj mr mrs ms mt no nos op p pp ppl prof rep rev sec sen sgt sp
+spp sr st ste trans v var viz vol vols vs jan feb mar apr jun jul aug sep sept oct nov dec
+"""
+ABBREVIATIONS = frozenset(_ABBREVIATIONS.split())
 # Words that begin sentences and are seldom part of a name: after "U.S." these alone begin one.
-STARTERS = frozenset(
-    """A After Although An And As At Because Before But By During For From He Her His However If In
-    It Its Many Most On One Other Several She Since Some Such That The Their There These They This
-    Those Though Through To Under Unlike Until When Where While With""".split()
-)
+_STARTERS = """
+A After Although An And As At Because Before But By During For From He Her His However If In It Its
+Many Most On One Other Several She Since Some Such That The Their There These They This Those Though
+Through To Under Unlike Until When Where While With
+"""
+STARTERS = frozenset(_STARTERS.split())
 BOUNDARY = re.compile(r"[.!?…][\"'”’»)\]]*(?=\s+[\"'“‘«(\[]*[^\W_a-z])\s+")
 LAST_TOKEN = re.compile(r"[^\s(\[\"“‘'/–—]*$")
 INITIAL_OR_ACRONYM = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")

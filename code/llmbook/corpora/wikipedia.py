@@ -18,6 +18,7 @@ from .wikitext import sections
 
 FILE = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 TEXT_LICENCE = "Wikipedia text, CC BY-SA: name the article and its authors when you quote it"
+CODE = ("wikipedia.py", "wikitext.py", "records.py", "text.py")
 # Nothing in the sample is longer than this when unpacked; a file that is, is not the sample.
 LARGEST_DUMP = 200_000_000
 
@@ -38,7 +39,7 @@ def wikipedia() -> Corpus[Article]:
         articles = [article for article in read_articles(data) if article.sections]
         return articles, {"counts": count(articles, lambda article: len(article.sentences))}
 
-    records, facts = disk.load_or_build("wikipedia", sha256(data), build)
+    records, facts = disk.load_or_build("wikipedia", sha256(data), build, CODE)
     articles = (
         Article(id, title, tuple(Section(heading, tuple(found)) for heading, found in parts))
         for id, title, parts in records

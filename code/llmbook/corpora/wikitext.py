@@ -17,14 +17,14 @@ from .text import sentences
 # Stands where something the reader would see was removed; a sentence that holds one is dropped.
 HOLE = "\ufffc"
 
-APPARATUS = frozenset(
-    """references|external links|see also|further reading|notes|footnotes|bibliography|sources|
-    citations|works cited|notes and references|references and notes|gallery|filmography|
-    discography|publications|selected works|works|primary sources|secondary sources|
-    additional reading|other sources|literature|selected bibliography|notes and citations""".replace(
-        "\n    ", ""
-    ).split("|")
-)
+# Sections that hold lists, not prose.
+_APPARATUS = """
+references; external links; see also; further reading; notes; footnotes; bibliography; sources;
+citations; works cited; notes and references; references and notes; gallery; filmography;
+discography; publications; selected works; works; primary sources; secondary sources; literature;
+additional reading; other sources; selected bibliography; notes and citations
+"""
+APPARATUS = frozenset(title.strip() for title in _APPARATUS.split(";"))
 
 COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 EMPTY_TAG = re.compile(r"<(?:ref|references|gallery|math)\b[^<>]*/\s*>", re.IGNORECASE)
@@ -56,21 +56,16 @@ FULL_SENTENCE = re.compile(r"[.!?…][\"'”’»)\]]*$")
 SUPERSCRIPTS = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
 
 # Links into these places show no text of the article; a leading colon makes them ordinary links.
-HIDDEN_NAMESPACES = frozenset("file image media category".split())
+HIDDEN_NAMESPACES = frozenset({"file", "image", "media", "category"})
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)?")
 
-# Templates whose argument of that number is running text ("lang|fr|César" shows "César") …
-SHOWN = {
-    **dict.fromkeys(
-        """nowrap small smaller larger big quote sc smallcaps vanchor keypress nihongo tooltip abbr
-        blockquote cquote quotation bq em strong nobold italic angbr script unicode
-        polytonic vol. mono code kbd var lsj""".split(),
-        1,
-    ),
-    "lang": 2,
-    "flag": 1,
-    "flagcountry": 1,
-}
+# Templates whose first argument is running text ("nowrap|10 June" shows "10 June") …
+_SHOWN = """
+nowrap small smaller larger big quote sc smallcaps vanchor keypress nihongo tooltip abbr blockquote
+cquote quotation bq em strong nobold italic angbr script unicode polytonic vol. mono code kbd var
+lsj flag flagcountry circa c. floruit
+"""
+SHOWN = frozenset(_SHOWN.split())
 # … that stand for fixed characters …
 CHARACTERS = {
     "'s": "'s",
@@ -92,11 +87,12 @@ CHARACTERS = {
     "hamza": "ʾ",
 }
 # … and that show something this module does not draw. All others show nothing inside a sentence.
-UNDRAWN = frozenset(
-    """audio ipa pron pronunciation respell chem frac sfrac val e math mvar eqm inflation simplenuclide simplenuclide2 nuclide physics
-    particle su sup sub radic overline chem2 us$ bar box railgauge gaps vr tl age ratio age in
-    years nts number table sorting currency height""".split()
-)
+_UNDRAWN = """
+audio ipa pron pronunciation respell chem chem2 frac sfrac val e math mvar eqm inflation
+simplenuclide simplenuclide2 nuclide physics particle su sup sub radic overline us$ railgauge gaps
+vr tl nts currency height
+"""
+UNDRAWN = frozenset(_UNDRAWN.split())
 UNITS = {"acre": "acres", "C": "°C", "F": "°F", "sqmi": "sq mi", "sqft": "sq ft", "sqkm": "km²"}
 UNITS |= {"cuft": "cu ft", "cumi": "cu mi", "kmh": "km/h", "oilbbl": "barrels"}
 UNITS |= {"Moilbbl": "million barrels", "impgal": "imperial gallons", "USgal": "US gallons"}
@@ -165,14 +161,12 @@ def _template(match: re.Match[str]) -> str:
         return _quantity(plain)
     if name in ("as of", "asof") and plain:
         return f"{'as' if 'lc=y' in arguments else 'As'} of {plain[0]}"
-    if name in ("circa", "c.", "floruit") and plain:
-        return f"c. {plain[0]}"
-    if name.startswith("lang-") and plain:
-        return plain[0]
+    if name == "lang" and len(plain) > 1:
+        return plain[1]
     if name == "transl" and plain:
         return plain[-1]  # the arguments before it name the language and the standard
-    if name in SHOWN and len(plain) >= SHOWN[name]:
-        return plain[SHOWN[name] - 1]
+    if plain and (name in SHOWN or name.startswith("lang-")):
+        return f"c. {plain[0]}" if name in ("circa", "c.") else plain[0]
     return ""
 
 

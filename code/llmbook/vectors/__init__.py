@@ -5,6 +5,7 @@
 ``skipgram``    skip-gram with negative sampling (Word2Vec)
 ``glove``       weighted least squares on log counts
 ``keyed``       trained vectors: similarity, neighbours, analogies; gensim's file format
+``shipped``     vectors that come with the book, trained by ``python -m llmbook.vectors``
 ``judge``       WordSim-353, SimLex-999 and the Google analogies, with coverage and intervals
 
 Not here: hierarchical softmax, CBOW, subword vectors. Shapes: ``V`` vocabulary size, ``D`` width of
@@ -21,6 +22,7 @@ from llmbook.vectors.judge import (
     judge_similarity,
 )
 from llmbook.vectors.keyed import WordVectors
+from llmbook.vectors.shipped import shipped
 from llmbook.vectors.skipgram import SkipGram, SkipGramConfig
 from llmbook.vectors.vocabulary import EncodedText, Vocabulary
 
@@ -39,5 +41,6 @@ __all__ = [
     "judge_analogies",
     "judge_similarity",
     "ppmi",
+    "shipped",
     "svd_vectors",
 ]

@@ -73,6 +73,8 @@ def svd_vectors(
     """
     check_dimension(dimension)
     if dimension >= min(matrix.shape):
-        raise ValueError(f"dimension ({dimension}) must be below the vocabulary ({matrix.shape[0]})")
+        raise ValueError(
+            f"dimension ({dimension}) must be below the vocabulary ({matrix.shape[0]})"
+        )
     left, singular, _ = randomized_svd(matrix, dimension, random_state=seed)
     return (left * singular**power).astype(np.float32)

@@ -43,9 +43,7 @@ class SimilarityScore:
     total: int
 
     def __str__(self) -> str:
-        return (
-            f"ρ {self.rho:.2f} [{self.low:.2f}, {self.high:.2f}], {self.covered} of {self.total}"
-        )
+        return f"ρ {self.rho:.2f} [{self.low:.2f}, {self.high:.2f}], {self.covered} of {self.total}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +144,7 @@ def judge_analogies(
 ) -> AnalogyScore:
     """Share of ``a : b = c : ?`` whose best word, the three query words excluded, is ``d``.
 
-    Raises ``ValueError`` when no analogy has all four words in the vocabulary.
+    Raises ``ValueError`` when fewer than two analogies have all four words in the vocabulary.
     """
     analogies = list(analogies)
     known, rows = [], []
@@ -155,8 +153,8 @@ def judge_analogies(
         if all(word in vectors for word in words):
             known.append(analogy)
             rows.append([vectors.index[word] for word in words])
-    if not known:
-        raise ValueError(f"none of {len(analogies)} analogies has all its words in the vocabulary")
+    if len(known) < 2:
+        raise ValueError(f"{len(known)} of {len(analogies)} analogies are covered: too few to judge")
     queries = np.array(rows)
     right = np.zeros(len(queries))
     for start in range(0, len(queries), 512):  # 512 queries at a time keep the table small

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import tempfile
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -103,14 +102,12 @@ class WordVectors:
 
     def save(self, path: str | Path) -> None:
         """Write gensim's binary word2vec format; an interrupted write leaves the old file."""
-        path = Path(path)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
-        os.close(handle)
+        partial = Path(f"{path}.partial")
         try:
             self.to_gensim().save_word2vec_format(partial, binary=True)
             os.replace(partial, path)
         finally:
-            Path(partial).unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | Path) -> WordVectors:

@@ -1,28 +1,26 @@
 """Skip-gram with negative sampling (Mikolov et al. 2013), one matrix product a batch.
 
 A batch is a run of whole sentences. Its words, as centres, meet its words, as contexts, in one
-(T, T) table of scores; a mask says which pairs lie inside a window. All centres of a batch share one
-sample of noise words, each weighted so that the expected loss is that of ``negatives`` fresh draws a
-pair (the sharing is due to Ji et al. 2016). The gradient is written out below and checked in the
-tests against autograd, and against a loop over pairs.
+(T, T) table of scores; a mask says which pairs lie inside a window. All centres of a batch share
+one sample of noise words, each weighted so that the expected loss is that of ``negatives`` fresh
+draws a pair (the sharing is due to Ji et al. 2016). The gradient is written out below and checked
+in the tests against autograd, and against a loop over pairs.
 
 Not here: hierarchical softmax, CBOW, several threads. T tokens of a batch, P noise words, D width.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
 from tqdm.auto import tqdm
 
 from llmbook.vectors.keyed import WordVectors, check_dimension
+from llmbook.vectors.state import load_state, save_state
 from llmbook.vectors.vocabulary import EncodedText, Vocabulary
 
 
@@ -108,25 +106,24 @@ class SkipGram:
         self.context = torch.zeros(shape)
         self.epochs_done = 0
         self.losses: list[float] = []  # mean loss per pair, one number an epoch
-        weight = vocabulary.counts**config.noise_power
-        self._noise = np.cumsum(weight) / weight.sum()
+        weight = np.cumsum(vocabulary.counts**config.noise_power)
+        self._noise = weight / weight[-1]  # ends at 1 exactly, so that no draw falls behind it
         self._keep = keep_probability(vocabulary.counts, config.subsample)
 
     @property
     def vectors(self) -> WordVectors:
-        return WordVectors(self.vocabulary.words, self.center.numpy())
+        return WordVectors(self.vocabulary.words, self.center.numpy().copy())
 
     def train(self, text: EncodedText, save_to: str | Path | None = None) -> WordVectors:
         """Run the epochs that are still to do; with ``save_to``, save after each."""
-        todo = self.config.epochs - self.epochs_done
-        with tqdm(total=todo * len(text), unit="word", unit_scale=True, leave=False) as bar:
-            for _ in range(todo):
-                self._epoch(text, bar)
-                if save_to is not None:
-                    self.save(save_to)
+        while self.epochs_done < self.config.epochs:
+            self.train_epoch(text)
+            if save_to is not None:
+                self.save(save_to)
         return self.vectors
 
-    def _epoch(self, text: EncodedText, bar: tqdm) -> None:
+    def train_epoch(self, text: EncodedText) -> None:
+        """Go through the text once; the learning rate falls as if ``config.epochs`` were run."""
         config = self.config
         random = np.random.default_rng([config.seed, self.epochs_done])
         ids, sentence = self._sample(text, random)
@@ -136,7 +133,9 @@ class SkipGram:
         noise = torch.from_numpy(np.searchsorted(self._noise, noise))
         ids, sentence, reach = map(torch.from_numpy, (ids, sentence, reach))
         loss = pairs = 0.0
-        for number, (start, stop) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        batches = tqdm(pairwise(edges), total=len(edges) - 1, unit="batch", leave=False)
+        batches.set_description(f"epoch {self.epochs_done + 1} of {config.epochs}")
+        for number, (start, stop) in enumerate(batches):
             here = slice(start, stop)
             inside = window_mask(sentence[here], reach[here])
             rows = ids[here], ids[here], noise[number]
@@ -149,7 +148,6 @@ class SkipGram:
             if number % 16 == 0:  # the loss is watched on a sixteenth of the batches
                 loss += float(batch_loss(*given, inside, config.negatives))
                 pairs += float(inside.sum())
-            bar.update(len(text) * (stop - start) / len(ids))
         self.epochs_done += 1
         self.losses.append(loss / max(pairs, 1.0))
 
@@ -173,32 +171,20 @@ class SkipGram:
 
     def save(self, path: str | Path) -> None:
         """Write vectors, settings and progress to one safetensors file, or leave the old one."""
-        words = json.dumps([self.vocabulary.words, self.vocabulary.counts.tolist()])
-        state = {"config": json.dumps(asdict(self.config)), "vocabulary": words}
-        state["losses"] = json.dumps(self.losses)
-        tensors = {"center": self.center.numpy(), "context": self.context.numpy()}
-        partial = Path(f"{path}.partial")
-        partial.write_bytes(save(tensors, metadata=state))
-        os.replace(partial, path)
+        arrays = {"center": self.center.numpy(), "context": self.context.numpy()}
+        arrays["counts"] = self.vocabulary.counts
+        facts = {"config": asdict(self.config), "words": self.vocabulary.words}
+        save_state(path, arrays, facts | {"losses": self.losses})
 
     @classmethod
     def resume(cls, path: str | Path) -> SkipGram:
         """Read what ``save`` wrote; ``train`` goes on from there."""
-        from safetensors import safe_open
-
-        try:
-            with safe_open(path, framework="numpy") as file:
-                state = file.metadata()
-            tensors = load_file(path)
-            words, counts = json.loads(state["vocabulary"])
-            config = SkipGramConfig(**json.loads(state["config"]))
-            losses = json.loads(state["losses"])
-        except (SafetensorError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is cut short or no skip-gram file: train again") from error
-        model = cls(Vocabulary(tuple(words), np.array(counts)), config)
-        model.center = torch.from_numpy(tensors["center"])
-        model.context = torch.from_numpy(tensors["context"])
-        model.losses, model.epochs_done = losses, len(losses)
+        arrays, facts = load_state(path)
+        vocabulary = Vocabulary(tuple(facts["words"]), arrays["counts"])
+        model = cls(vocabulary, SkipGramConfig(**facts["config"]))
+        model.center = torch.from_numpy(arrays["center"])
+        model.context = torch.from_numpy(arrays["context"])
+        model.losses, model.epochs_done = facts["losses"], len(facts["losses"])
         return model
 
 

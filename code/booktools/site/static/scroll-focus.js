@@ -1,8 +1,15 @@
 // A box that scrolls sideways can be reached with the keyboard; one that does not is no tab stop.
 (() => {
-  const boxes = ["mjx-container", "span.math", "div.math", "pre", ".cell_output .output",
+  const boxes = ["mjx-container", "span.math.wide", "div.math", "pre", ".cell_output",
     ".pst-scrollable-table-container"].map((s) => `.bd-article ${s}`).join();
   const mark = () => {
+    // A formula in a line scrolls only where it is wider than the text around it.
+    for (const formula of document.querySelectorAll(".bd-article span.math")) {
+      const room = formula.parentElement.closest("p, li, dt, dd, th, td")?.clientWidth ?? Infinity;
+      const width = formula.firstElementChild?.getBoundingClientRect().width ?? 0;
+      formula.classList.toggle("wide", width > room);
+      formula.removeAttribute("tabindex");
+    }
     for (const box of document.querySelectorAll(boxes)) {
       const scrolls = box.scrollWidth > box.clientWidth + 1 &&
         /auto|scroll/.test(getComputedStyle(box).overflowX);
@@ -10,6 +17,10 @@
       else box.removeAttribute("tabindex");
     }
   };
-  addEventListener("load", () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(mark));
+  addEventListener("load", async () => {
+    await window.MathJax?.startup?.promise;
+    await document.fonts.ready;
+    mark();
+  });
   addEventListener("resize", mark);
 })();

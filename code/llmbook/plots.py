@@ -1,0 +1,74 @@
+"""Plots of the book: one style, colours that a colour-blind reader can tell apart.
+
+A figure is a white card with dark ink, so it reads the same on a light and on a dark page. Caption,
+name and alt text stand in the metadata of the cell that draws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+# Okabe & Ito's palette without its yellow, which is too pale on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = "osD^vP*"
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults; ``environment.start`` calls this in the first cell of a lab."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (6.4, 3.6),
+            "figure.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "savefig.facecolor": "white",
+            "axes.prop_cycle": plt.cycler(color=COLOURS),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#dddddd",
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "font.size": 10,
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+        }
+    )
+
+
+def word_map(
+    groups: dict[str, Sequence[str]], points: np.ndarray, axes: Axes | None = None
+) -> Axes:
+    """Words as labelled points, a colour and a marker for each group.
+
+    ``points`` has shape (number of words, 2), in the order of the groups.
+    """
+    axes = axes or plt.subplots(figsize=(6.4, 5.2))[1]
+    start = 0
+    for (name, words), colour, marker in zip(groups.items(), COLOURS, MARKERS, strict=False):
+        block = points[start : start + len(words)]
+        axes.scatter(*block.T, s=26, color=colour, marker=marker, label=name)
+        for word, place in zip(words, block, strict=True):
+            axes.annotate(word, place, (4, 3), textcoords="offset points", fontsize=8)
+        start += len(words)
+    axes.set(xticks=[], yticks=[])
+    axes.legend(loc="best", fontsize=8)
+    return axes
+
+
+def score_bars(
+    names: Sequence[str], scores: Sequence, value: str = "rho", axes: Axes | None = None
+) -> Axes:
+    """One horizontal bar a model with its 95 % interval; scores carry ``low`` and ``high``."""
+    axes = axes or plt.subplots(figsize=(6.4, 0.5 * len(names) + 0.9))[1]
+    middle = np.array([getattr(score, value) for score in scores])
+    reach = np.array([[m - s.low, s.high - m] for m, s in zip(middle, scores, strict=True)]).T
+    place = np.arange(len(names))[::-1]
+    axes.barh(place, middle, xerr=reach, height=0.6, color=COLOURS[0], ecolor="#333333", capsize=3)
+    axes.set_yticks(place, names)
+    axes.grid(axis="y", visible=False)
+    axes.axvline(0, color="#333333", linewidth=0.8)
+    return axes
