@@ -148,6 +148,7 @@ def test_3cosadd_is_gensims(query: tuple[str, str, str], vectors: WordVectors) -
     assert_same(found, vectors.to_gensim().most_similar([b, c], [a], topn=9))
 
 
+@pytest.mark.filterwarnings("ignore:Call to deprecated:DeprecationWarning")  # inside gensim
 @pytest.mark.parametrize("query", QUERIES)
 def test_3cosmul_is_gensims(query: tuple[str, str, str], vectors: WordVectors) -> None:
     """gensim adds 1e-6 to the divisor where Levy & Goldberg add 0.001: the order is the same."""

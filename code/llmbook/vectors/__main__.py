@@ -1,4 +1,4 @@
-"""Train the word vectors that ship with the book: ``python -m llmbook.vectors``.
+"""Train the word vectors that ship with the book: ``python -m llmbook.vectors [skipgram] [glove]``.
 
 Two minutes on one core. The files in ``checkpoints/`` are written anew, and beside each a JSON file
 with its settings, the fingerprint of the text, and this command. The labs of chapter 3 train the
@@ -8,6 +8,7 @@ same vectors in the open; later labs load these.
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 
 import torch
@@ -26,7 +27,8 @@ def main() -> None:
             cooccurrence(text, len(vocabulary))
         ),
     }
-    for name, config in RECIPES.items():
+    for name in sys.argv[1:] or RECIPES:
+        config = RECIPES[name]
         trainers[name](config).save(CHECKPOINTS / f"{name}.bin")
         recipe = {
             "command": "python -m llmbook.vectors",

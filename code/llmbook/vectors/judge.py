@@ -154,7 +154,7 @@ def judge_analogies(
             known.append(analogy)
             rows.append([vectors.index[word] for word in words])
     if len(known) < 2:
-        raise ValueError(f"{len(known)} of {len(analogies)} analogies are covered: too few to judge")
+        raise ValueError(f"{len(known)} of {len(analogies)} analogies are covered: too few")
     queries = np.array(rows)
     right = np.zeros(len(queries))
     for start in range(0, len(queries), 512):  # 512 queries at a time keep the table small

@@ -13,7 +13,7 @@ from llmbook.vectors.vocabulary import EncodedText, Vocabulary
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints" / "word_vectors"
 RECIPES = {
     "skipgram": SkipGramConfig(epochs=25),
-    "glove": GloveConfig(dimension=50, x_max=10, learning_rate=0.1, empty_cells=3.0),
+    "glove": GloveConfig(dimension=50, x_max=10, learning_rate=0.3, empty_cells=3.0),
 }
 
 
