@@ -18,11 +18,11 @@ from pathlib import Path
 import nbformat
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from llmbook.environment import LIBRARIES
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from booktools.checks import _book, readme
+from llmbook.environment import LIBRARIES
 
 VOLATILE = ("execution", "ExecuteTime", "collapsed", "scrolled", "vscode", "jupyter", "trusted")
 

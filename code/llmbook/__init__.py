@@ -1,6 +1,6 @@
 """The library of *Large Language Models You Can Run*: what readers import and read.
 
-Modules, low to high; an import never points up: ``corpora``, ``pretrained``, ``vectors``, ``plots``.
+Modules, low to high: ``corpora``, ``pretrained``, ``vectors``, ``plots``. An import never points up.
 """
 
 __version__ = "0.1.0"

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import minibook
 import pytest
+from minibook import INDEX, LAB, add, lab, remove, replace
+
 from booktools import checks
 from booktools.checks import _browser
-from minibook import INDEX, LAB, add, lab, remove, replace
 
 SOURCE = [name for name, module in checks.CHECKS.items()
           if module in checks.SOURCE

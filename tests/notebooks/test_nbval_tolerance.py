@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+
 from booktools.nbval_tolerance import disagreement, tolerance
 
 SVG = "from IPython.display import SVG, display\ndisplay(SVG('<svg xmlns=\"{}\"/>'))".format(

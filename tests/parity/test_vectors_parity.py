@@ -10,6 +10,9 @@ import pytest
 import scipy.sparse as sparse
 import torch
 from gensim.models import KeyedVectors, Word2Vec
+from scipy.sparse.linalg import svds
+from scipy.stats import spearmanr
+
 from llmbook.vectors import (
     SkipGramConfig,
     Vocabulary,
@@ -20,8 +23,6 @@ from llmbook.vectors import (
     svd_vectors,
 )
 from llmbook.vectors.judge import spearman
-from scipy.sparse.linalg import svds
-from scipy.stats import spearmanr
 
 WORDS = ("man", "woman", "king", "queen", "prince", "princess", "boy", "girl", "naïve", "café",
          "猫", "don't")

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from booktools.site.build import build
 from filelock import FileLock
+
+from booktools.site.build import build
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+from bs4 import BeautifulSoup
+
 from booktools.site import finish, labs, numbering, repository
 from booktools.site.build import BuildError, build
-from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")

@@ -5,6 +5,7 @@ import sys
 import warnings
 
 import pytest
+
 from llmbook.corpora import CorpusError, cache
 from llmbook.corpora.wikipedia import wikipedia
 

@@ -7,6 +7,7 @@ import textwrap
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from llmbook import corpora
 from llmbook.corpora import sources, tested
 from llmbook.corpora.docstring_parts import take_apart

@@ -6,8 +6,9 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
-import llmbook
 import pytest
+
+import llmbook
 from llmbook import corpora
 from llmbook.corpora.gensim_texts import read_newsgroups
 

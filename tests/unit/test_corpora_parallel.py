@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+
 from llmbook import corpora
 from llmbook.corpora import parallel
 

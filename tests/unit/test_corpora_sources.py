@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+
 from llmbook import corpora
 from llmbook.corpora import sources, tested
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from llmbook.corpora import sentences, words
 from llmbook.corpora.records import SPLITS, split_of
 

@@ -5,6 +5,7 @@ import bz2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from llmbook import corpora
 from llmbook.corpora.wikipedia import read_articles
 from llmbook.corpora.wikitext import sections

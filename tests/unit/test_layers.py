@@ -6,8 +6,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import llmbook
 import pytest
+
+import llmbook
 
 PACKAGE = Path(llmbook.__file__).parent
 ORDER = ("corpora", "pretrained", "vectors", "plots")  # low to high; environment stands beside

@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+
 from booktools import notebooks
 from booktools.checks import notebooks as contract
 from booktools.checks import readme

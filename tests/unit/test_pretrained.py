@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
+
 from llmbook import pretrained
 from llmbook.corpora import CorpusError
 

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from llmbook.vectors import EncodedText, cooccurrence, ppmi, svd_vectors
 
 WEIGHTS = {

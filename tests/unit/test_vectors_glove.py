@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse as sparse
+
 from llmbook.vectors import Glove, GloveConfig, Vocabulary
 from llmbook.vectors.glove import cell_weight
 

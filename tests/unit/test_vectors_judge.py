@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+
 from llmbook.vectors import WordVectors, compare_similarity, judge_analogies, judge_similarity
 
 

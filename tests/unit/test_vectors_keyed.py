@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from llmbook.vectors import WordVectors, shipped
 
 WORDS = ("man", "woman", "king", "queen", "apple", "naïve", "猫", "don't")

@@ -17,8 +17,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llmbook.vectors import EncodedText, SkipGram, SkipGramConfig, Vocabulary, skipgram
 from scipy.stats import chisquare
+
+from llmbook.vectors import EncodedText, SkipGram, SkipGramConfig, Vocabulary, skipgram
 
 SENTENCES = [["the", "cat", "sat"], ["the", "dog", "sat", "on", "mat"]]  # six words
 CONFIG = SkipGramConfig(dimension=4, epochs=3, subsample=0, batch_tokens=4, shared_negatives=8)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from llmbook.vectors import Vocabulary
 
 SENTENCES = [["the", "cat", "sat"], ["the", "dog", "sat", "the"], ["ostrich"]]

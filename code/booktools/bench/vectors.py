@@ -17,6 +17,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before torch and numpy are imported
 def main(args: argparse.Namespace) -> int:
     import torch
     from gensim.models import Word2Vec
+
     from llmbook import corpora
     from llmbook.vectors import (
         SkipGram,
