@@ -1,6 +1,6 @@
 """The library of *Large Language Models You Can Run*: what readers import and read.
 
-Modules, low to high: ``corpora``, ``pretrained``, ``vectors``, ``plots``. An import never points up.
+Modules, low to high: ``corpora``, ``pretrained``, ``vectors``, ``plots``; no import points up.
 """
 
 __version__ = "0.1.0"

@@ -36,10 +36,6 @@ def test_neighbours_by_hand() -> None:
     assert [word for word, _ in vectors.neighbours("a", count=1)] == ["b"]
 
 
-def test_no_neighbours_asked_for_are_none_given(vectors: WordVectors) -> None:
-    assert vectors.neighbours("man", count=0) == []
-
-
 @pytest.mark.parametrize("method", ["3CosAdd", "3CosMul"])
 def test_the_textbook_analogy(method: str) -> None:
     """Axes: royal, male, female. king - man + woman = (1, 0, 1), which is queen exactly.

@@ -258,7 +258,7 @@ def test_subsampling_keeps_the_share_it_says(watch) -> None:
     """20 000 tokens of word 0 kept with 4/9; the standard deviation of the share is 0.0035."""
     ids = np.repeat([0, 1], [20_000, 2_000])
     model = numbered([900, 90, 10], subsample=0.1, batch_tokens=100)
-    model.train_epoch(EncodedText(ids, np.arange(22_000)))
+    model.train_epoch(EncodedText(ids, np.arange(22_000) // 50))
     kept = np.bincount(np.concatenate([batch.center for batch in watch]))
     assert kept[0] / 20_000 == pytest.approx(4 / 9, abs=0.015)  # 900 of 1000 at 0.1: ratio 9
     assert kept[1] == 2_000
@@ -396,7 +396,7 @@ def test_a_text_that_subsampling_empties_is_an_error(corpus) -> None:
 
 def test_a_diverged_training_is_an_error(corpus) -> None:
     model = SkipGram(corpus[0], replace(CONFIG, learning_rate=1e30))
-    with pytest.raises(ValueError, match=r"NaN or infinity, .* lower the learning rate"):
+    with pytest.raises(ValueError, match="training diverged, the loss is nan a pair: lower learning_rate"):
         model.train(corpus[1])
 
 

@@ -30,6 +30,7 @@ def cooccurrence(
         raise ValueError(f"window ({window}) must be at least 1")
     if weight not in WEIGHTS:
         raise ValueError(f"weight must be one of {', '.join(WEIGHTS)}, not {weight!r}")
+    text.check(vocab_size)
     shape = (vocab_size, vocab_size)
     ids = text.ids.astype(np.int32)
     forward = sparse.csr_array(shape, dtype=np.float32)
@@ -50,6 +51,8 @@ def ppmi(
     that the matrix imitates (Levy & Goldberg 2014; Levy, Goldberg & Dagan 2015, section 3).
     Shape (V, V) in and out, natural logarithm.
     """
+    if not shift > 0:
+        raise ValueError(f"shift ({shift}) must be above 0")
     counts = counts.tocoo()
     total = counts.sum()
     if total <= 0:

@@ -5,11 +5,13 @@
 
 trained by AdaGrad. A batch is a random set of cells; its gradient is two products of a sparse
 matrix of residuals with the vectors. The original updates cell by cell, with one thread racing the
-other; batches make a run repeatable.
+other; batches make a run repeatable. Like the original, a step uses half the gradient of J, and the
+sums of squares start at 1; unlike it, they take in the gradient before they divide it.
 
 One departure, off unless asked for: ``empty_cells``. GloVe never looks at a pair that does not
-occur. With it, as many random empty cells join each batch as the share says, as if they had been
-counted ``empty_count`` times (the idea, in another form, is Swivel's: Shazeer et al. 2016).
+occur. With it, as many random cells join each batch as the share says, as if they had been counted
+``empty_count`` times; they are drawn from the whole table, nearly all of which is empty (the idea,
+in another form, is Swivel's: Shazeer et al. 2016).
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import numpy as np
 import scipy.sparse as sparse
 from tqdm.auto import tqdm
 
-from llmbook.vectors.keyed import WordVectors, check_dimension
+from llmbook.vectors.keyed import WordVectors, check_dimension, check_seed
 from llmbook.vectors.state import load_state, save_state
 from llmbook.vectors.vocabulary import Vocabulary
 
@@ -45,7 +47,8 @@ class GloveConfig:
         for name in ("epochs", "batch_cells", "x_max", "learning_rate", "empty_count"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be above 0")
-        if self.empty_cells < 0:
+        check_seed(self.seed)
+        if not self.empty_cells >= 0:
             raise ValueError(f"empty_cells ({self.empty_cells}) must be at least 0")
 
 
@@ -104,7 +107,7 @@ class Glove:
                 i, j = np.r_[i, extra[0]], np.r_[j, extra[1]]
                 x = np.r_[x, np.full(many, config.empty_count, dtype=np.float32)]
             loss += self._step(i, j, x)
-        return loss / counts.nnz
+        return loss / (counts.nnz * (1 + config.empty_cells))
 
     def _step(self, i: np.ndarray, j: np.ndarray, x: np.ndarray) -> float:
         word, context = self.table
@@ -126,13 +129,13 @@ class Glove:
     def save(self, path: str | Path) -> None:
         """Write vectors, AdaGrad's sums and settings to one file, or leave the old one."""
         arrays = {"table": self.table, "squares": self.squares, "counts": self.vocabulary.counts}
-        facts = {"config": asdict(self.config), "words": self.vocabulary.words}
+        facts = {"kind": "GloVe", "config": asdict(self.config), "words": self.vocabulary.words}
         save_state(path, arrays, facts | {"losses": self.losses})
 
     @classmethod
     def resume(cls, path: str | Path) -> Glove:
         """Read what ``save`` wrote; ``train`` goes on from there."""
-        arrays, facts = load_state(path)
+        arrays, facts = load_state(path, "GloVe")
         vocabulary = Vocabulary(tuple(facts["words"]), arrays["counts"])
         model = cls(vocabulary, GloveConfig(**facts["config"]))
         model.table, model.squares = arrays["table"], arrays["squares"]

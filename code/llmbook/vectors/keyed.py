@@ -20,6 +20,11 @@ def check_dimension(dimension: int) -> None:
         raise ValueError(f"dimension ({dimension}) must be at least 1")
 
 
+def check_seed(seed: int) -> None:
+    if seed < 0:
+        raise ValueError(f"seed ({seed}) must be at least 0")
+
+
 class WordVectors:
     """``V`` words and their vectors, shape (V, D), float32; words from most to least frequent.
 
@@ -32,6 +37,8 @@ class WordVectors:
         if vectors.ndim != 2 or len(words) != len(vectors):
             raise ValueError(f"{len(words)} words do not fit vectors of shape {vectors.shape}")
         check_dimension(vectors.shape[1])
+        if len(set(words)) < len(words):
+            raise ValueError("a word stands twice: each word has one vector")
         bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         if len(bad):
             raise ValueError(
@@ -87,6 +94,8 @@ class WordVectors:
         return self._best(score, count, exclude=query)
 
     def _best(self, score: np.ndarray, count: int, exclude: list[int]) -> list[tuple[str, float]]:
+        if count < 1:
+            raise ValueError(f"count ({count}) must be at least 1")
         score = score.copy()
         score[exclude] = -np.inf
         order = np.argsort(-score, kind="stable")[: min(count, len(self) - len(set(exclude)))]
@@ -102,6 +111,9 @@ class WordVectors:
 
     def save(self, path: str | Path) -> None:
         """Write gensim's binary word2vec format; an interrupted write leaves the old file."""
+        spaced = next((word for word in self.words if word.split() != [word]), None)
+        if spaced is not None:
+            raise ValueError(f"{spaced!r} holds a space, which the word2vec format cannot store")
         partial = Path(f"{path}.partial")
         try:
             self.to_gensim().save_word2vec_format(partial, binary=True)

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from llmbook.vectors.keyed import WordVectors, check_dimension
+from llmbook.vectors.keyed import WordVectors, check_dimension, check_seed
 from llmbook.vectors.state import load_state, save_state
 from llmbook.vectors.vocabulary import EncodedText, Vocabulary
 
@@ -32,7 +32,8 @@ class SkipGramConfig:
                      min(1, (sqrt(f/t) + 1) t/f), t = subsample, as in word2vec.c (the paper's
                      formula differs a little); 0 keeps every word
     noise_power      noise words are drawn in proportion to count ** noise_power
-    batch_tokens     a batch ends with the sentence that reaches this many tokens
+    batch_tokens     a batch ends with the sentence that reaches this many tokens; the steps of its
+                     pairs are summed, so a vocabulary below a thousand words needs a small batch
     shared_negatives noise words that a batch shares
     """
 
@@ -53,8 +54,9 @@ class SkipGramConfig:
         for name in ("window", "negatives", "epochs", "batch_tokens", "shared_negatives"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be at least 1")
-        if self.learning_rate <= 0 or self.subsample < 0:
+        if not self.learning_rate > 0 or not self.subsample >= 0:
             raise ValueError("learning_rate must be above 0 and subsample at least 0")
+        check_seed(self.seed)
 
 
 def batch_gradient(
@@ -125,6 +127,7 @@ class SkipGram:
     def train_epoch(self, text: EncodedText) -> None:
         """Go through the text once; the learning rate falls as if ``config.epochs`` were run."""
         config = self.config
+        text.check(len(self.vocabulary))
         random = np.random.default_rng([config.seed, self.epochs_done])
         ids, sentence = self._sample(text, random)
         reach = random.integers(1, config.window + 1, len(ids))  # a window of 1..window each
@@ -148,8 +151,15 @@ class SkipGram:
             if number % 16 == 0:  # the loss is watched on a sixteenth of the batches
                 loss += float(batch_loss(*given, inside, config.negatives))
                 pairs += float(inside.sum())
+        if pairs == 0:
+            raise ValueError("no two words stand in one window: give sentences of several words")
         self.epochs_done += 1
-        self.losses.append(loss / max(pairs, 1.0))
+        self.losses.append(loss / pairs)
+        if not self.losses[-1] < 10 * (1 + config.negatives):  # it starts at (1 + k) log 2
+            raise ValueError(
+                f"training diverged, the loss is {self.losses[-1]:.3g} a pair: lower "
+                "learning_rate, or batch_tokens for a small vocabulary"
+            )
 
     def _sample(self, text: EncodedText, random: np.random.Generator):
         """Drop frequent words at random, put the sentences in a random order, cut long ones."""
@@ -173,13 +183,14 @@ class SkipGram:
         """Write vectors, settings and progress to one safetensors file, or leave the old one."""
         arrays = {"center": self.center.numpy(), "context": self.context.numpy()}
         arrays["counts"] = self.vocabulary.counts
-        facts = {"config": asdict(self.config), "words": self.vocabulary.words}
+        facts = {"kind": "skip-gram", "config": asdict(self.config)}
+        facts["words"] = self.vocabulary.words
         save_state(path, arrays, facts | {"losses": self.losses})
 
     @classmethod
     def resume(cls, path: str | Path) -> SkipGram:
         """Read what ``save`` wrote; ``train`` goes on from there."""
-        arrays, facts = load_state(path)
+        arrays, facts = load_state(path, "skip-gram")
         vocabulary = Vocabulary(tuple(facts["words"]), arrays["counts"])
         model = cls(vocabulary, SkipGramConfig(**facts["config"]))
         model.center = torch.from_numpy(arrays["center"])

@@ -23,11 +23,16 @@ def save_state(path: str | Path, arrays: dict[str, np.ndarray], facts: dict[str,
         partial.unlink(missing_ok=True)
 
 
-def load_state(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what ``save_state`` wrote. Raises ``ValueError`` for a file cut short or altered."""
+def load_state(path: str | Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what ``save_state`` wrote with this ``kind`` among its facts.
+
+    Raises ``ValueError`` for a file cut short, altered, or of another kind.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
             facts = json.loads(file.metadata()["facts"])
+            if facts["kind"] != kind:
+                raise ValueError(f"{path} holds a {facts['kind']} run, not a {kind} run")
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118
     except (SafetensorError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is cut short or no saved training run: train again") from error

@@ -24,6 +24,11 @@ class EncodedText:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def check(self, vocab_size: int) -> None:
+        """Raise ``ValueError`` for a text that was encoded with a larger vocabulary."""
+        if len(self) and self.ids.max() >= vocab_size:
+            raise ValueError(f"the text has words beyond the {vocab_size} of this vocabulary")
+
 
 @dataclass(frozen=True)
 class Vocabulary:
