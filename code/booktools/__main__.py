@@ -17,7 +17,7 @@ ROOT = CODE.parent
 if str(CODE) not in sys.path:  # `python code/booktools` puts this folder itself on the path
     sys.path[0] = str(CODE)
 
-from booktools import install  # noqa: E402
+from booktools import install, loopback  # noqa: E402
 
 PYTEST = ["-m", "pytest", "-q", "-rs", "-n", "2", "--dist", "loadfile"]
 NBVAL = ["--nbval", "--nbval-current-env", "-p", "booktools.nbval_tolerance"]
@@ -119,6 +119,7 @@ def main() -> int:
         path = os.pathsep.join(filter(None, (str(CODE), os.environ.get("PYTHONPATH"))))
         command = [str(python), "-m", "booktools", *sys.argv[1:]]
         return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}).returncode
+    loopback.ensure()
     return COMMANDS[args.command](args)
 
 

@@ -86,3 +86,13 @@ def test_all_includes_book_and_every_pin_is_exact():
     for name in ("requirements-book.txt", "requirements.txt", "requirements-test.txt"):
         for line in (ROOT / name).read_text("utf-8").splitlines():
             assert line.startswith(("#", "-r", "-e")) or "==" in line, line
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="unshare is not on this system")
+def test_loopback_is_brought_up_in_a_namespace_without_network():
+    code = "from booktools import loopback as l; a = l.works(); l.ensure(); print(a, l.works())"
+    command = ["unshare", "-n", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if "unshare" in done.stderr:
+        pytest.skip("no right to make a network namespace")
+    assert done.stdout.split() == ["False", "True"], done.stderr
