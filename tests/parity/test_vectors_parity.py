@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,6 +12,8 @@ from gensim.models import KeyedVectors, Word2Vec
 from scipy.sparse.linalg import svds
 from scipy.stats import spearmanr
 
+from llmbook.corpora import Analogy
+from llmbook.corpora import WordPair as Pair
 from llmbook.vectors import (
     SkipGramConfig,
     Vocabulary,
@@ -178,20 +179,6 @@ def test_gensims_file_is_read_by_us(vectors: WordVectors, tmp_path: Path) -> Non
 
 
 # Judging
-
-
-class Pair(NamedTuple):
-    first: str
-    second: str
-    score: float
-
-
-class Analogy(NamedTuple):
-    section: str
-    a: str
-    b: str
-    c: str
-    d: str
 
 
 @pytest.mark.parametrize("values", [2, 5, 1000])

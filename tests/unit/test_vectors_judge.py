@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 from math import asin, pi
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
+from llmbook.corpora import Analogy
+from llmbook.corpora import WordPair as Pair
 from llmbook.vectors import WordVectors, compare_similarity, judge_analogies, judge_similarity
-
-
-class Pair(NamedTuple):
-    first: str
-    second: str
-    score: float
-
-
-class Analogy(NamedTuple):
-    section: str
-    a: str
-    b: str
-    c: str
-    d: str
 
 
 def model(cosines) -> WordVectors:
