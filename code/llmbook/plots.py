@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
 
 # Okabe & Ito's palette without its yellow, which is too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -51,12 +52,39 @@ def word_map(
     for (name, words), colour, marker in zip(groups.items(), COLOURS, MARKERS, strict=False):
         block = points[start : start + len(words)]
         axes.scatter(*block.T, s=26, color=colour, marker=marker, label=name)
-        for word, place in zip(words, block, strict=True):
-            axes.annotate(word, place, (4, 3), textcoords="offset points", fontsize=8)
         start += len(words)
     axes.set(xticks=[], yticks=[])
+    axes.margins(0.12)
     axes.legend(loc="best", fontsize=8)
+    label_points([word for words in groups.values() for word in words], points, axes)
     return axes
+
+
+def label_points(labels: Sequence[str], points: np.ndarray, axes: Axes) -> None:
+    """Write each label beside its point, in the first of eight places where it covers nothing.
+
+    ``points`` has shape (number of labels, 2), in data coordinates. Call it when the limits of the
+    axes are final: what is free depends on them.
+    """
+    axes.figure.draw_without_rendering()  # the layout moves the axes only when it is drawn
+    dots = axes.transData.transform(points)
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in dots]
+    legend = axes.get_legend()
+    taken += [legend.get_window_extent()] if legend else []
+    sides = {-1: "right", 0: "center", 1: "left"}
+    for label, place in zip(labels, points, strict=True):
+        for right, up in ((1, 1), (-1, 1), (1, -1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1)):
+            text = axes.annotate(
+                label, place, (4 * right, 5 * up), textcoords="offset points", fontsize=8,
+                ha=sides[right], va={-1: "top", 0: "center", 1: "bottom"}[up],
+            )
+            box = text.get_window_extent().shrunk(1, 0.8)
+            if box.count_overlaps(taken) == 0:
+                break
+            text.remove()
+        else:
+            raise ValueError(f"no free place for {label!r}: make the figure larger")
+        taken.append(box)
 
 
 def score_bars(

@@ -164,7 +164,7 @@ parts:
 PAGES = {
     "intro.md": "# A small book\n\nA {term}`token <token>`.\n",
     "03_third/index.md": (
-        "# Third\n\n```{labs}\ndone: what one **does**\n```\n\n"
+        "# Third\n\n## Labs\n\n```{labs}\ndone: what one **does**\n```\n\n"
         "$$\na = b\n$$ (eq-small)\n\n"
         "```{exercise} A title to translate\n:label: ex-small\nCount.\n```\n"
     ),
@@ -180,7 +180,8 @@ PAGES = {
 
 
 def notebook(title: str, record: dict[str, object] | None) -> str:
-    cells = [{"cell_type": "markdown", "metadata": {}, "id": "title", "source": f"# {title}"}]
+    source = f"# {title}\n\n## Part"
+    cells = [{"cell_type": "markdown", "metadata": {}, "id": "title", "source": source}]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     if record:
         metadata["llmbook"] = record
@@ -242,7 +243,13 @@ def test_numbers_come_from_the_folders(small: Path) -> None:
     assert third.article.h1.select_one(".section-number").string.strip() == "3."
     assert third.select_one(".eqno").get_text().startswith("(3.1)")
     assert seventh.article.h1.select_one(".section-number").string.strip() == "7."
-    assert seventh.article.h2.select_one(".section-number").string.strip() == "7.1."
+    assert seventh.article.h2.select_one(".section-number") is None
+    labs = [output(small, f"03_third/{name}.html").article for name in ("done", "undone")]
+    numbers = [
+        [heading.select_one(".section-number").string.strip() for heading in lab(["h1", "h2"])]
+        for lab in labs
+    ]
+    assert numbers == [["3.1.", "3.1.1."], ["3.2.", "3.2.1."]]
     text = seventh.article.get_text()
     assert "(3.1)" in text
     assert "Exercise 3.1" in text
@@ -379,6 +386,7 @@ def test_repairs_and_definitions_change_nothing_the_second_time() -> None:
         '<dt id="term-0">词元</dt><table><th></th></table>'
         '<a class="reference internal" href="../glossary.html#term-token">'
         '<span class="xref std std-term">token</span></a>'
+        '<figure class="align-default" id="f"><img alt="A drawing." src="../_images/d.svg" />'
     )
     known = {("chapters/glossary.html", "term-token"): 'a "unit" & more'}
 
@@ -389,4 +397,5 @@ def test_repairs_and_definitions_change_nothing_the_second_time() -> None:
     assert 'data-definition="a &quot;unit&quot; &amp; more"' in once
     assert '<dt id="term-0" lang="zh-Hans">' in once
     assert "<th></th>" not in once
+    assert '<div class="diagram"><img alt="A drawing." src="../_images/d.svg" /></div>' in once
     assert finished(once) == once

@@ -30,6 +30,7 @@ _TERM_LINK = re.compile(
     r'<a class="reference internal"(?: data-definition="[^"]*")? href="([^"#]*)#(term-[^"]+)"'
 )
 _FORMULA = re.compile(r'class="(?:[^"]* )?(?:math|output_area)[ "]')
+_DIAGRAM = re.compile(r'(<figure class="align-default"[^>]*>\s*)(<img [^>]*src="[^"]*\.svg"[^>]*>)')
 _CHINESE_TERM = re.compile(r'<dt id="([^"]*)">(?=[\u3400-\u9fff])')
 
 _REDIRECT = """<!DOCTYPE html>
@@ -76,6 +77,8 @@ def repair(page: str) -> str:
         page = re.sub(r'\s*<script[^>]* src="[^"]*/mathjax/[^"]*"></script>', "", page)
     # The same id in every exercise, solution and proof of a page.
     page = re.sub(r' id="(?:exercise|solution|proof)-content"', "", page)
+    # On a small screen a hand-made diagram keeps its size and scrolls in its box.
+    page = _DIAGRAM.sub(r'\1<div class="diagram">\2</div>', page)
     return _CHINESE_TERM.sub(r'<dt id="\1" lang="zh-Hans">', page)
 
 

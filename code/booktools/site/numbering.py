@@ -1,7 +1,8 @@
-"""A chapter's number is the number of its folder: chapters/03_word_vectors is chapter 3.
+"""A chapter's number is that of its folder; its labs count from 1, so the second is 3.2.
 
-Sphinx counts the entries of a toctree, from 1 in each part. Here the count is replaced by the
-folder's number, so that chapters may be written in any order and a number, once printed, stays.
+Sphinx counts the entries of a toctree, from 1 in each part, and puts the labs of a chapter behind
+the sections of its index page. Here a chapter takes its folder's number, so that chapters may be
+written in any order and a number, once printed, stays; the sections of an index page go without.
 """
 
 from __future__ import annotations
@@ -32,15 +33,28 @@ def assign_section_numbers(self: TocTreeCollector, env: BuildEnvironment) -> lis
         chapter = chapter_number(docname)
         if chapter is None:
             continue
+        start = _start(docname, env, chapter)
         for anchor, number in numbers.items():
-            if number:
-                numbers[anchor] = (chapter, *number[1:])
+            numbers[anchor] = start + number[len(start):] if _shown(docname, number) else None
         headings: list[nodes.Element] = [env.titles[docname]]
         headings += env.tocs[docname].findall(nodes.reference)
         for heading in headings:
-            if heading.get("secnumber"):
-                heading["secnumber"] = [chapter, *heading["secnumber"][1:]]
+            number = heading.get("secnumber")
+            if _shown(docname, number):
+                heading["secnumber"] = [*start, *number[len(start):]]
+            elif number:
+                del heading["secnumber"]
     return [page for page, numbers in env.toc_secnumbers.items() if numbers != before.get(page)]
+
+
+def _start(docname: str, env: BuildEnvironment, chapter: int) -> tuple[int, ...]:
+    """What every number of a page begins with: (3,) on the index of chapter 3, (3, 2) in lab 2."""
+    siblings = env.toctree_includes.get(docname.rpartition("/")[0] + "/index", [])
+    return (chapter, siblings.index(docname) + 1) if docname in siblings else (chapter,)
+
+
+def _shown(docname: str, number: tuple[int, ...] | list[int] | None) -> bool:
+    return bool(number) and (not docname.endswith("/index") or len(number) == 1)
 
 
 def setup(app: Sphinx) -> None:
