@@ -8,6 +8,6 @@ test-quick:
 	@$(PYTHON) code/booktools test --quick
 
 bench:
-	@$(PYTHON) code/booktools bench vectors
+	@$(PYTHON) code/booktools bench $(or $(SUBJECT),vectors)
 
 .PHONY: book test test-quick serve lab run check bench

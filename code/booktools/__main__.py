@@ -7,6 +7,7 @@ command then runs there. Inside `.venv`, `python -m booktools` is the same.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import subprocess
 import sys
@@ -82,10 +83,8 @@ def lab(args: argparse.Namespace) -> int:
 
 
 def bench(args: argparse.Namespace) -> int:
-    """measure what the book claims about speed: vectors"""
-    from booktools.bench import vectors
-
-    return {"vectors": vectors.main}[args.subject](args)
+    """measure what the book claims about speed: vectors, tokenizer or gpt"""
+    return importlib.import_module(f"booktools.bench.{args.subject}").main(args)
 
 
 COMMANDS = {f.__name__: f for f in (book, test, serve, lab, run, check, bench)}
@@ -102,7 +101,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parsers["test"].add_argument("--quick", action="store_true", help="only tests/unit and parity")
     parsers["check"].add_argument("names", nargs="*", metavar="CHECK")
     parsers["run"].add_argument("names", nargs="*", metavar="LAB")
-    parsers["bench"].add_argument("subject", choices=["vectors"])
+    parsers["bench"].add_argument("subject", choices=["vectors", "tokenizer", "gpt"])
     parsers["bench"].add_argument("--epochs", type=int, default=25)
     parsers["bench"].add_argument("--seeds", type=int, default=3)
     return parser.parse_args(arguments)
