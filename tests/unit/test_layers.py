@@ -11,7 +11,8 @@ import pytest
 import llmbook
 
 PACKAGE = Path(llmbook.__file__).parent
-ORDER = ("corpora", "pretrained", "vectors", "plots")  # low to high; environment stands beside
+ORDER = ("corpora", "pretrained", "tokenizers", "vectors", "attention", "blocks", "models",
+         "plots")  # low to high; environment stands beside
 LAZY = {"environment": {"plots"}}  # allowed inside a function only
 
 
