@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.transforms import Bbox
 
 # Okabe & Ito's palette without its yellow, which is too pale on white.
@@ -99,4 +100,46 @@ def score_bars(
     axes.set_yticks(place, names)
     axes.grid(axis="y", visible=False)
     axes.axvline(0, color="#333333", linewidth=0.8)
+    return axes
+
+
+def attention_map(
+    weights: np.ndarray,
+    queries: Sequence[str],
+    keys: Sequence[str] | None = None,
+    axes: Axes | None = None,
+    numbers: bool | None = None,
+) -> Axes:
+    """Attention weights (T, S) as a table: a row for each query, a column for each key it looks at.
+
+    White is 0, dark blue is 1, in every map, so that maps can be compared. ``numbers`` writes each
+    weight into its cell, and is the rule up to ten columns; a cell that is exactly 0 stays empty.
+    """
+    weights = np.asarray(weights)
+    keys = queries if keys is None else keys
+    if weights.shape != (len(queries), len(keys)):
+        raise ValueError(
+            f"weights {weights.shape} need {weights.shape[0]} names of queries and "
+            f"{weights.shape[-1]} of keys, not {len(queries)} and {len(keys)}"
+        )
+    if axes is None:
+        size = (0.42 * len(keys) + 1.6, 0.36 * len(queries) + 1.3)
+        axes = plt.subplots(figsize=size)[1]
+    shades = LinearSegmentedColormap.from_list("attention", ["#ffffff", COLOURS[0], "#00304d"])
+    axes.imshow(weights, cmap=shades, vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(keys)), keys, rotation=60, ha="left", rotation_mode="anchor")
+    axes.set_yticks(range(len(queries)), queries)
+    axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axes.set_xticks(np.arange(-0.5, len(keys)), minor=True)
+    axes.set_yticks(np.arange(-0.5, len(queries)), minor=True)
+    axes.grid(visible=False)
+    axes.grid(which="minor", color="#dddddd", linewidth=0.6)
+    axes.tick_params(which="minor", length=0)
+    axes.spines[:].set_visible(False)
+    if numbers if numbers is not None else len(keys) <= 10:
+        for (row, column), weight in np.ndenumerate(weights):
+            if weight != 0:
+                ink = "white" if weight > 0.45 else "#1f2933"
+                axes.text(column, row, f"{weight:.2f}", ha="center", va="center", color=ink,
+                          fontsize=8)
     return axes

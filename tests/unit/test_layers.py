@@ -11,8 +11,8 @@ import pytest
 import llmbook
 
 PACKAGE = Path(llmbook.__file__).parent
-ORDER = ("corpora", "pretrained", "tokenizers", "vectors", "attention", "blocks", "models",
-         "plots")  # low to high; environment stands beside
+ORDER = ("measure", "corpora", "pretrained", "tokenizers", "vectors", "attention", "blocks",
+         "models", "plots")  # low to high; environment stands beside
 LAZY = {"environment": {"plots"}}  # allowed inside a function only
 
 

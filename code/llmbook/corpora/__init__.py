@@ -12,6 +12,7 @@ pickles (nothing is ever unpickled), and no copy of the texts: they stay in the 
 from .docstrings import docstrings
 from .evaluation_sets import analogies, word_similarity
 from .gensim_texts import movie_reviews, news, newsgroups
+from .localized_dates import LocalizedDate, localized_dates
 from .parallel import english_chinese
 from .records import (
     SPLITS,
@@ -37,6 +38,7 @@ __all__ = [
     "CorpusError",
     "Docstring",
     "Document",
+    "LocalizedDate",
     "Provenance",
     "Section",
     "Translation",
@@ -44,6 +46,7 @@ __all__ = [
     "analogies",
     "docstrings",
     "english_chinese",
+    "localized_dates",
     "movie_reviews",
     "news",
     "newsgroups",
