@@ -1,0 +1,11 @@
+"""Comparisons that take longer than a lab: run once, stored, and read by the labs.
+
+``stored``          rows in a JSON file; a run that was cut off goes on where it stopped
+``language_model``  bytes of Wikipedia, a training loop, bits per byte
+``norm_order``      norm after or before: by depth, learning rate and warm-up (chapter 5)
+``block_ladder``    from the GPT-2 block to the modern one, one change at a time (chapter 5)
+``lengths``         reversing strings longer than any in training (chapter 5)
+
+``python -m llmbook.studies.norm_order`` makes its results again, and so on. Not here: a trainer
+for other purposes, nor anything a lab can run itself.
+"""
