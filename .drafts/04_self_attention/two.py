@@ -23,7 +23,7 @@ def run(H,seed,steps=800,lr=1e-2,mlp=False,T=8,B=128):
     w=m.a(q,x,return_weights=True)[1]
     return [round(v,2) for v in a.mean(0).tolist()]+[round(a.prod(1).mean().item(),2), sum(p.numel() for p in m.a.parameters()), round(time.process_time()-t0,1)], w
 if __name__=='__main__':
-  for H in (1,2,3,4,6,8,12):
-    for lr in (1e-2,3e-3):
+  for H in (1,2,4,12):
+    for lr in (1e-2,):
       print(H,lr,[run(H,s,lr=lr)[0] for s in range(3)],flush=True)
   print('mlp',[run(1,s,mlp=True)[0] for s in range(3)])
