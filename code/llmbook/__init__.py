@@ -1,7 +1,7 @@
 """The library of *Large Language Models You Can Run*: what readers import and read.
 
 Modules, low to high: ``corpora``, ``pretrained``, ``tokenizers``, ``vectors``, ``attention``,
-``blocks``, ``models``, ``plots``; no import points up.
+``blocks``, ``models``, ``studies``, ``plots``; no import points up.
 """
 
 __version__ = "0.1.0"

@@ -123,7 +123,7 @@ def attention_map(
             f"{weights.shape[-1]} of keys, not {len(queries)} and {len(keys)}"
         )
     if axes is None:
-        size = (0.42 * len(keys) + 1.6, 0.36 * len(queries) + 1.3)
+        size = (min(0.42 * len(keys) + 1.6, 6.8), min(0.36 * len(queries) + 1.3, 4.8))
         axes = plt.subplots(figsize=size)[1]
     shades = LinearSegmentedColormap.from_list("attention", ["#ffffff", COLOURS[0], "#00304d"])
     axes.imshow(weights, cmap=shades, vmin=0, vmax=1, aspect="auto")

@@ -33,7 +33,7 @@ SETTINGS = [
     {"norm_first": norm_first, "num_layers": 12, "learning_rate": 0.0003, "warm_up": 400,
      "steps": 1500, "initialization": "xavier", "seed": seed}
     for norm_first, seed in product((False, True), SEEDS)
-] + [  # GPT-2's first weights, which were made for norms before the layers
+] + [  # GPT-2's first weights, which were smaller than Glorot's
     {"norm_first": norm_first, "num_layers": 6, "learning_rate": 0.001, "warm_up": 100,
      "steps": 300, "initialization": "gpt2", "seed": seed}
     for norm_first, seed in product((False, True), SEEDS)

@@ -1,6 +1,0 @@
-s=open('echo.py').read()
-s=s.replace("ap.add_argument('--base'","ap.add_argument('--win',type=int,default=0);ap.add_argument('--base'")
-s=s.replace("def forward(m,ids,positions=None):","def forward(m,ids,positions=None,win=0):")
-s=s.replace("mask=causal_mask(T)","mask=causal_mask(T) if not win else causal_mask(T).triu(1-win)")
-s=s.replace("(forward(m,ids)[","(forward(m,ids,None,a.win)[")
-open('echo.py','w').write(s)
