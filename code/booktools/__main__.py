@@ -83,7 +83,7 @@ def lab(args: argparse.Namespace) -> int:
 
 
 def bench(args: argparse.Namespace) -> int:
-    """measure what the book claims about speed: vectors, tokenizer or gpt"""
+    """measure what the book claims about speed: vectors, tokenizer, gpt, decoding"""
     return importlib.import_module(f"booktools.bench.{args.subject}").main(args)
 
 
@@ -101,7 +101,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parsers["test"].add_argument("--quick", action="store_true", help="only tests/unit and parity")
     parsers["check"].add_argument("names", nargs="*", metavar="CHECK")
     parsers["run"].add_argument("names", nargs="*", metavar="LAB")
-    parsers["bench"].add_argument("subject", choices=["vectors", "tokenizer", "gpt"])
+    parsers["bench"].add_argument("subject", choices=["vectors", "tokenizer", "gpt", "decoding"])
     parsers["bench"].add_argument("--epochs", type=int, default=25)
     parsers["bench"].add_argument("--seeds", type=int, default=3)
     return parser.parse_args(arguments)

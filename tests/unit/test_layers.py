@@ -12,7 +12,7 @@ import llmbook
 
 PACKAGE = Path(llmbook.__file__).parent
 ORDER = ("measure", "corpora", "pretrained", "tokenizers", "vectors", "attention", "blocks",
-         "models", "plots")  # low to high; environment stands beside
+         "models", "decoding", "studies", "plots")  # low to high; environment stands beside
 LAZY = {"environment": {"plots"}}  # allowed inside a function only
 
 
