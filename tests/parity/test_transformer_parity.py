@@ -21,11 +21,14 @@ from transformers import (
     GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
+    T5Config,
 )
+from transformers.models.t5.modeling_t5 import T5Attention
 
 from llmbook import pretrained
 from llmbook.attention import (
     MultiHeadAttention,
+    RelativePositions,
     RotaryPositions,
     causal_mask,
     padding_mask,
@@ -368,6 +371,30 @@ def test_rotary_positions_are_llamas() -> None:
     angles = torch.cat((angles, angles), dim=-1)
     expected, _ = apply_rotary_pos_emb(x, x, angles.cos(), angles.sin())
     near(RotaryPositions(8)(x, positions[:, None]), expected)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_relative_positions_are_t5s(causal: bool) -> None:
+    """8 tokens: up to a distance of 7 the 32 buckets of T5 hold one distance each.
+
+    Its encoder has bucket d for a key d before the query, 16 + d for one d after it. Nothing is
+    divided by sqrt(K) = 2 there, so our query weights are twice theirs.
+    """
+    theirs = redraw(T5Attention(T5Config(d_model=12, num_heads=3, d_kv=4, is_decoder=causal,
+                                         dropout_rate=0.0, attn_implementation="eager"),
+                                has_relative_attention_bias=True, layer_idx=0))  # fmt: skip
+    ours = MultiHeadAttention(12, 3, bias=False, relative=RelativePositions(3, 7)).eval()
+    buckets = [*range(7, -1, -1), *range(17, 24)]
+    ours.load_state_dict({
+        "query.weight": 2 * theirs.q.weight, "key.weight": theirs.k.weight,
+        "value.weight": theirs.v.weight, "output.weight": theirs.o.weight,
+        "relative.weight": theirs.relative_attention_bias.weight[buckets]})  # fmt: skip
+    mask = causal_mask(8) if causal else padding_mask(torch.tensor([8, 5, 1]))
+    x = torch.randn(3, 8, 12)
+    expected = theirs(x, mask=torch.zeros(3, 1, 8, 8).masked_fill(~mask, -1e9))
+    for readable in (True, False):
+        near(ours(x, mask=mask, return_weights=readable)[0], expected[0])
+    near(ours(x, mask=mask, return_weights=True)[1], expected[2])
 
 
 # Files

@@ -11,6 +11,7 @@ from torch import nn
 from llmbook.attention import (
     KeyValueCache,
     MultiHeadAttention,
+    RelativePositions,
     RotaryPositions,
     causal_mask,
     padding_mask,
@@ -21,6 +22,12 @@ from llmbook.attention import (
 def attention(**settings) -> MultiHeadAttention:
     torch.manual_seed(0)
     return MultiHeadAttention(12, 6, **settings).eval()
+
+
+def relative(max_distance: int = 3) -> RelativePositions:
+    """A bias for 6 heads, from N(0, 1): far from the small one that training begins with."""
+    torch.manual_seed(1)
+    return RelativePositions(6, max_distance)
 
 
 def near(found, expected) -> None:
@@ -48,9 +55,11 @@ def test_weights_given_as_plain_tensors() -> None:
     near(weights[0, 1], torch.full((3, 3), 1 / 3))
 
 
-def test_both_paths_agree_on_output_and_gradients() -> None:
-    """With a mask in which some query sees nothing, with rotary positions and shared key heads."""
-    ours = attention(num_kv_heads=2, rotary=RotaryPositions(2))
+@pytest.mark.parametrize("positions", [{"rotary": RotaryPositions(2)}, {"relative": relative()}],
+                         ids=lambda positions: next(iter(positions)))  # fmt: skip
+def test_both_paths_agree_on_output_and_gradients(positions: dict) -> None:
+    """With a mask in which some query sees nothing, with shared key heads."""
+    ours = attention(num_kv_heads=2, **positions)
     x = torch.randn(3, 5, 12, requires_grad=True)
     mask = causal_mask(5) & padding_mask(torch.tensor([[1] * 5, [0, 0, 1, 1, 1], [0] * 5]))
     results = []
@@ -115,10 +124,55 @@ def test_rotary_positions_shift_freely_and_follow_their_row() -> None:
     near(found[1], ours(x[1:], positions=positions[1])[0][0])
 
 
+def test_relative_positions_add_to_the_scores_what_belongs_to_the_distance() -> None:
+    """softmax(q·k / √2 + b), b for the clipped distance key - query; 7 tokens, clipped at 3."""
+    ours, x = attention(relative=relative()), torch.randn(2, 7, 12)
+    mask = padding_mask(torch.tensor([7, 4]))
+    query, key, value = (layer(x).view(2, 7, 6, 2) for layer in (ours.query, ours.key, ours.value))
+    scores = torch.einsum("bthk,bshk->bhts", query, key) / 2**0.5
+    for t in range(7):
+        for s in range(7):
+            scores[:, :, t, s] += ours.relative.weight[min(max(s - t, -3), 3) + 3]
+    weights = scores.masked_fill(~mask, -torch.inf).softmax(-1)
+    expected = ours.output(torch.einsum("bhts,bshk->bthk", weights, value).flatten(2))
+    for readable in (True, False):
+        output, found = ours(x, mask=mask, return_weights=readable)
+        near(output, expected)
+        if readable:
+            near(found, weights)
+
+
+def test_relative_positions_follow_their_row_and_not_the_memory() -> None:
+    ours, x, memory = attention(relative=relative()), torch.randn(2, 3, 12), torch.randn(2, 5, 12)
+    expected = ours(x)[0]
+    near(ours(x, positions=torch.tensor([5, 6, 7]))[0], expected)
+    found = ours(x, positions=torch.tensor([[0, 1, 2], [0, 2, 4]]))[0]
+    near(found[0], expected[0])
+    assert (found[1] - expected[1]).abs().max() > 1e-3
+    near(ours(x, memory)[0], attention()(x, memory)[0])
+
+
+def test_a_relative_bias_is_cast_with_the_rest() -> None:
+    """In half precision and under autocast, on both paths, with and without a mask."""
+    ours, x = attention(relative=relative()), torch.randn(2, 5, 12)
+    expected = ours(x, mask=causal_mask(5))[0]
+    for readable in (True, False):
+        with torch.autocast("cpu", torch.bfloat16):
+            found = ours(x, mask=causal_mask(5), return_weights=readable)[0]
+            assert ours(x, return_weights=readable)[0].dtype == torch.bfloat16
+        torch.testing.assert_close(found.float(), expected, rtol=0, atol=0.05)
+    halves = attention(relative=relative()).bfloat16()
+    found = halves(x.bfloat16(), mask=causal_mask(5))[0]
+    torch.testing.assert_close(found.float(), expected, rtol=0, atol=0.05)
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.booleans(), st.sampled_from([1, 6]))
-def test_chunks_with_a_cache_are_the_whole(chunks: list[int], rotary: bool, kv_heads: int) -> None:
-    ours = attention(num_kv_heads=kv_heads, rotary=RotaryPositions(2) if rotary else None)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.sampled_from("-rb"),
+       st.sampled_from([1, 6]))  # fmt: skip
+def test_chunks_with_a_cache_are_the_whole(chunks: list[int], scheme: str, kv_heads: int) -> None:
+    """Without positions, with rotary ones, with a relative bias."""
+    positions = {"-": {}, "r": {"rotary": RotaryPositions(2)}, "b": {"relative": relative()}}
+    ours = attention(num_kv_heads=kv_heads, **positions[scheme])
     x, cache = torch.randn(2, sum(chunks), 12), KeyValueCache()
     expected = ours(x, mask=causal_mask(sum(chunks)))[0]
     found = []
@@ -153,6 +207,10 @@ def test_selected_rows_of_a_cache() -> None:
     cache.append(key, value)
     cache.select(torch.tensor([2, 2, 0]))
     assert torch.equal(cache.key, key[[2, 2, 0]]) and torch.equal(cache.value, value[[2, 2, 0]])
+    assert cache.positions is None
+    cache.append_positions(torch.tensor([[0, 1], [0, 0], [5, 6]]))
+    cache.select(torch.tensor([2, 0]))
+    assert cache.append_positions(torch.tensor([[7], [2]])).tolist() == [[5, 6, 7], [0, 1, 2]]
 
 
 def test_dropout_acts_in_training_only_on_both_paths() -> None:

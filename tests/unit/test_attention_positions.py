@@ -9,7 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmbook.attention import LearnedPositions, RotaryPositions, sinusoidal_positions
+from llmbook.attention import (
+    LearnedPositions,
+    RelativePositions,
+    RotaryPositions,
+    sinusoidal_positions,
+)
 
 
 def test_sinusoidal_positions_are_the_formula() -> None:
@@ -64,6 +69,27 @@ def test_learned_positions_end_with_the_context() -> None:
     assert torch.equal(positions(torch.tensor([3, 0])), positions.weight[[3, 0]])
     with pytest.raises(ValueError, match=r"position 4 is past the context: context_length \(4\) "):
         positions(torch.arange(5))
+
+
+def test_relative_positions_by_hand() -> None:
+    """2 heads, distances up to 2: rows 0 to 4 are for keys 2 before the query to 2 after it.
+
+    Query at 3; keys at 0, 1, 2, 3, 5, 9: distances -3, -2, -1, 0, 2, 6 are rows 0, 0, 1, 2, 4, 4.
+    """
+    relative = RelativePositions(2, max_distance=2)
+    relative.load_state_dict({"weight": torch.tensor([[0.0, 50], [10, 60], [20, 70], [30, 80],
+                                                      [40, 90]])})  # fmt: skip
+    found = relative(torch.tensor([3]), torch.tensor([0, 1, 2, 3, 5, 9]))
+    assert found.tolist() == [[[0, 0, 10, 20, 40, 40]], [[50, 50, 60, 70, 90, 90]]]
+    rows = relative(torch.tensor([[3, 1], [5, 5]]), torch.tensor([[0, 3, 4], [5, 6, 7]]))
+    assert rows.shape == (2, 2, 2, 3)  # B, H, T, S
+    assert rows[:, 0].tolist() == [[[0, 20, 30], [10, 40, 40]], [[20, 30, 40], [20, 30, 40]]]
+    assert rows[1, 1].tolist() == [[70, 80, 90], [70, 80, 90]]
+
+
+def test_no_distance_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"max_distance \(0\) must be at least 1"):
+        RelativePositions(2, max_distance=0)
 
 
 def test_an_odd_width_is_an_error() -> None:

@@ -151,8 +151,12 @@ def test_settings_reach_their_places() -> None:
     assert block.attention.key.out_features == 4 and isinstance(block.feed_forward, SwiGLU)
     torch.testing.assert_close(block.attention.rotary.frequencies, 1 / 7 ** torch.tensor([0, 0.5]))
     assert block.memory_attention.rotary is None
+    biased = Block(replace(CONFIG, positions="relative", max_distance=5), True)
+    assert biased.attention.relative.weight.shape == (11, 3)
+    assert biased.attention.rotary is None and biased.memory_attention.relative is None
     plain = Block(CONFIG)
-    assert plain.attention.rotary is None and plain.memory_attention is None
+    assert plain.attention.rotary is None and plain.attention.relative is None
+    assert plain.memory_attention is None
     assert isinstance(plain.attention_norm, LayerNorm) and plain.attention_norm.eps == 1e-3
 
 
@@ -203,6 +207,7 @@ def test_cross_attention_without_a_memory_is_an_error() -> None:
     ({"d_model": 10}, r"d_model \(10\) must be divisible by num_heads \(3\)"),
     ({"num_kv_heads": 2}, r"num_heads \(3\) must be divisible by num_kv_heads \(2\)"),
     ({"d_hidden": 0}, r"d_hidden \(0\) must be at least 1"),
+    ({"max_distance": 0}, r"max_distance \(0\) must be at least 1"),
     ({"dropout": 1.0}, r"dropout \(1.0\) must be at least 0 and below 1"),
     ({"dropout": -0.1}, r"dropout \(-0.1\) must be at least 0"),
     ({"norm": "batch_norm"}, r"norm must be one of .*, not 'batch_norm'"),

@@ -11,8 +11,9 @@ import pytest
 import llmbook
 
 PACKAGE = Path(llmbook.__file__).parent
-ORDER = ("measure", "corpora", "pretrained", "tokenizers", "vectors", "attention", "blocks",
-         "models", "decoding", "studies", "plots")  # low to high; environment stands beside
+ORDER = ("measure", "corpora", "pretrained", "tokenizers", "ngrams", "vectors", "attention",
+         "blocks", "models", "decoding", "studies", "plots")
+# low to high; environment stands beside
 LAZY = {"environment": {"plots"}}  # allowed inside a function only
 
 

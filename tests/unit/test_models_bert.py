@@ -31,8 +31,9 @@ def test_every_token_sees_every_other() -> None:
     assert ((model(ids) - expected).abs().amax((0, 2)) > 1e-5).all()
 
 
-def test_a_padded_row_is_the_row_alone() -> None:
-    model, ids = bert(), torch.randint(30, (3, 7))
+@pytest.mark.parametrize("positions", ["learned", "relative"])
+def test_a_padded_row_is_the_row_alone(positions: str) -> None:
+    model, ids = bert(positions=positions, max_distance=3), torch.randint(30, (3, 7))
     lengths = torch.tensor([7, 4, 1])
     mask = (torch.arange(7) < lengths[:, None]).long()
     found = model(ids, mask)
@@ -44,7 +45,7 @@ def test_without_positions_it_reads_a_bag_of_tokens() -> None:
     """Tokens in another order give the same vectors in that order; with positions they do not."""
     ids, order = torch.randint(30, (2, 6)), torch.tensor([3, 1, 5, 0, 2, 4])
     for positions, equivariant in (("none", True), ("learned", False), ("sinusoidal", False),
-                                   ("rotary", False)):
+                                   ("rotary", False), ("relative", False)):
         model = bert(positions=positions)
         with torch.no_grad():  # far from the small first weights, where attention is all but even
             for parameter in model.parameters():

@@ -44,6 +44,7 @@ def flops(model: nn.Module, *ids: torch.Tensor) -> int:
 
 @pytest.mark.parametrize("config", [
     GPT2, MODERN, replace(GPT2, tie_embeddings=False, positions="none"),
+    replace(GPT2, positions="relative", max_distance=5),
     replace(GPT2, bias=False), replace(MODERN, bias=True, num_kv_heads=1, positions="learned"),
     replace(GPT2, norm_first=False, positions="sinusoidal", norm="rms_norm")])
 def test_gpt(config: GPTConfig) -> None:
@@ -61,7 +62,7 @@ def test_bert(config: BertConfig) -> None:
 
 
 @pytest.mark.parametrize("config", [
-    SEQ2SEQ, replace(SEQ2SEQ, norm_first=True),
+    SEQ2SEQ, replace(SEQ2SEQ, norm_first=True, positions="relative"),
     replace(SEQ2SEQ, positions="learned", activation="swiglu", num_kv_heads=2, bias=False)])
 def test_seq2seq(config: Seq2SeqConfig) -> None:
     model = Seq2Seq(config)

@@ -22,6 +22,7 @@ CONFIGS = {
     "modern": MODERN,
     "sinusoidal": replace(GPT2, positions="sinusoidal"),
     "none": replace(GPT2, positions="none"),
+    "relative": replace(GPT2, positions="relative", max_distance=3),
     "modern with learned positions": replace(MODERN, positions="learned", norm_first=False),
 }
 every_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)

@@ -20,6 +20,7 @@ CONFIGS = {
     "learned": replace(CONFIG, positions="learned"),
     "rotary": replace(CONFIG, positions="rotary", norm="rms_norm", activation="swiglu",
                       num_kv_heads=2, bias=False, norm_first=True),
+    "relative": replace(CONFIG, positions="relative", max_distance=2),
 }
 every_config = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 SOURCE_MASK = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 1, 1, 1]])

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from llmbook.attention.cache import KeyValueCache
-from llmbook.attention.positions import RotaryPositions
+from llmbook.attention.positions import RelativePositions, RotaryPositions
 from llmbook.attention.scaled_dot_product import check_mask, scaled_dot_product_attention
 
 
@@ -19,8 +19,9 @@ class MultiHeadAttention(nn.Module):
     """H attentions side by side, each on its own K of the D columns, and a projection of them all.
 
     Head h reads columns hK to hK + K - 1 of the query. With ``num_kv_heads`` below ``num_heads``,
-    H / num_kv_heads neighbouring query heads share a head of keys and values. ``rotary`` turns
-    queries and keys when x attends to itself; a memory has no position relative to x.
+    H / num_kv_heads neighbouring query heads share a head of keys and values. When x attends to
+    itself, ``rotary`` turns queries and keys and ``relative`` adds a bias to the scores; a memory
+    has no position relative to x.
 
     The weights are those of four ``nn.Linear``, (out, in): ``query``, ``key``, ``value``,
     ``output``; plain tensors go in with ``load_state_dict({"query.weight": …, …})``.
@@ -38,6 +39,7 @@ class MultiHeadAttention(nn.Module):
         bias: bool = True,
         dropout: float = 0.0,
         rotary: RotaryPositions | None = None,
+        relative: RelativePositions | None = None,
     ) -> None:
         super().__init__()
         num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
@@ -49,7 +51,7 @@ class MultiHeadAttention(nn.Module):
         self.value = nn.Linear(d_model, num_kv_heads * self.head_width, bias)
         self.output = nn.Linear(d_model, d_model, bias)
         self.dropout = nn.Dropout(dropout)
-        self.rotary = rotary
+        self.rotary, self.relative = rotary, relative
 
     def forward(
         self,
@@ -66,7 +68,8 @@ class MultiHeadAttention(nn.Module):
             mask: boolean, broadcast to (B, H, T, S), **True = may attend**
             cache: of x's own keys and values, then S counts the cached tokens too; or of the
                 memory's, then they are computed in the first call and reused after
-            positions: (T,) or (B, T), for rotary positions; those after the cached tokens if None
+            positions: (T,) or (B, T), for rotary and relative positions; those after the cached
+                tokens if None
             return_weights: take the readable path, which has the weights to return; torch's is
                 faster and gives the same output within rounding
 
@@ -78,8 +81,9 @@ class MultiHeadAttention(nn.Module):
             if mask.dim() == 3 and x.dim() == 3:
                 raise ValueError("a mask with a batch needs a head dimension: (B, 1, T, S)")
         query = self._heads(self.query(x))  # (B, H, T, K)
+        bias = None
         if memory is None:
-            query, key, value = self._from_itself(x, query, cache, positions)
+            query, key, value, bias = self._from_itself(x, query, cache, positions)
         else:
             key, value = self._from_memory(memory, cache)
         if self.sharing > 1:
@@ -87,9 +91,11 @@ class MultiHeadAttention(nn.Module):
         weights = None
         if return_weights:
             heads, weights = scaled_dot_product_attention(
-                query, key, value, mask, dropout=self.dropout
+                query, key, value, mask, bias=bias, dropout=self.dropout
             )
         else:
+            if bias is not None:  # torch takes one mask: boolean, or a number to be added
+                mask = bias if mask is None else bias.masked_fill(~mask, -torch.inf)
             rate = self.dropout.p if self.training else 0.0
             heads = F.scaled_dot_product_attention(query, key, value, mask, dropout_p=rate)
         return self.output(heads.transpose(-3, -2).flatten(-2)), weights  # (B, T, D)
@@ -99,17 +105,23 @@ class MultiHeadAttention(nn.Module):
 
     def _from_itself(
         self, x: Tensor, query: Tensor, cache: KeyValueCache | None, positions: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         key, value = self._heads(self.key(x)), self._heads(self.value(x))
+        if positions is None:
+            positions = torch.arange(x.shape[-2], device=x.device)
+            positions = positions + (0 if cache is None else len(cache))
         if self.rotary is not None:
-            if positions is None:
-                positions = torch.arange(x.shape[-2], device=x.device)
-                positions = positions + (0 if cache is None else len(cache))
-            positions = positions.unsqueeze(-2)  # (B, 1, T): the same in all heads
-            query, key = self.rotary(query, positions), self.rotary(key, positions)
+            turns = positions.unsqueeze(-2)  # (B, 1, T): the same in all heads
+            query, key = self.rotary(query, turns), self.rotary(key, turns)
+        bias = None
+        if self.relative is not None:
+            seen = positions
+            if cache is not None:
+                seen = cache.append_positions(positions.expand(x.shape[:-1]))  # (B, S)
+            bias = self.relative(positions, seen)  # (B, H, T, S)
         if cache is not None:
             key, value = cache.append(key, value)
-        return query, key, value
+        return query, key, value, bias
 
     def _from_memory(self, memory: Tensor, cache: KeyValueCache | None) -> tuple[Tensor, Tensor]:
         if cache is not None and len(cache) > 0:

@@ -3,6 +3,7 @@
 ``sinusoidal_positions``  a fixed vector for each position, added to the token's
 ``LearnedPositions``      a trained vector for each position, added to the token's
 ``RotaryPositions``       queries and keys turned by angles that grow with the position
+``RelativePositions``     a trained number for each distance, added to the scores
 
 A position is a whole number from 0 on, given as a tensor: with padding on the left it differs from
 row to row of a batch, and with a cache it does not begin at 0.
@@ -77,6 +78,31 @@ class RotaryPositions(nn.Module):
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
         first, second = x.chunk(2, dim=-1)  # (..., T, K/2)
         return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+
+
+class RelativePositions(nn.Embedding):
+    """A trained number for each head and distance, added to the score (Raffel et al. 2020,
+    section 2.1, after Shaw et al. 2018, who add a vector to the key).
+
+    Row r of the weight, of 2 · ``max_distance`` + 1, is for a key that stands r - ``max_distance``
+    after its query; what is further away counts as ``max_distance``, as in Shaw et al. T5 differs:
+    its longer distances share buckets that grow, up to 128, and all its layers share one weight.
+
+    Raises:
+        ValueError: if ``max_distance`` is below 1.
+    """
+
+    def __init__(self, num_heads: int, max_distance: int = 32) -> None:
+        if max_distance < 1:
+            raise ValueError(f"max_distance ({max_distance}) must be at least 1")
+        super().__init__(2 * max_distance + 1, num_heads)
+        self.max_distance = max_distance
+
+    def forward(self, query_positions: Tensor, key_positions: Tensor) -> Tensor:
+        """Positions (..., T) and (..., S) to what is added to the scores, (..., H, T, S)."""
+        distances = key_positions[..., None, :] - query_positions[..., None]  # (..., T, S)
+        rows = distances.clamp(-self.max_distance, self.max_distance) + self.max_distance
+        return super().forward(rows).movedim(-1, -3)
 
 
 def check_positions(positions: Tensor, context_length: int) -> None:

@@ -16,10 +16,11 @@ def scaled_dot_product_attention(
     value: Tensor,
     mask: Tensor | None = None,
     *,
+    bias: Tensor | None = None,
     scale: float | None = None,
     dropout: nn.Dropout | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """softmax(query key^T · scale) value, and the weights of that average.
+    """softmax(query key^T · scale + bias) value, and the weights of that average.
 
     Args:
         query: (..., T, K)
@@ -27,6 +28,7 @@ def scaled_dot_product_attention(
         value: (..., S, any width)
         mask: boolean, broadcast to (..., T, S), **True = may attend**; a query that may attend to
             nothing gets zeros, and zero weights
+        bias: broadcast to (..., T, S), 0 unless given
         scale: 1 / sqrt(K) unless told
         dropout: drops weights in the average, never in the weights that are returned
 
@@ -38,6 +40,8 @@ def scaled_dot_product_attention(
     """
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     scores = query @ key.transpose(-2, -1) * scale  # (..., T, S)
+    if bias is not None:
+        scores = scores + bias
     if mask is None:
         weights = scores.softmax(-1)
     else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from llmbook.attention import KeyValueCache, MultiHeadAttention, RotaryPositions
+from llmbook.attention import KeyValueCache, MultiHeadAttention, RelativePositions, RotaryPositions
 from llmbook.blocks.config import BlockConfig
 from llmbook.blocks.feed_forward import FeedForward, SwiGLU
 from llmbook.blocks.norms import LayerNorm, RMSNorm
@@ -49,11 +49,8 @@ class Block(nn.Module):
     def __init__(self, config: BlockConfig, cross_attention: bool = False) -> None:
         super().__init__()
         self.norm_first = config.norm_first
-        rotary = None
-        if config.positions == "rotary":
-            rotary = RotaryPositions(config.head_width, config.rotary_base)
         self.attention_norm = make_norm(config)
-        self.attention = make_attention(config, rotary)
+        self.attention = make_attention(config, config.positions)
         self.memory_attention = None
         if cross_attention:
             self.memory_norm = make_norm(config)
@@ -77,7 +74,7 @@ class Block(nn.Module):
         Args:
             memory: (B, S, D), what cross-attention reads
             mask, memory_mask: boolean, broadcast to (B, H, T, S), **True = may attend**
-            positions: (T,) or (B, T), for rotary positions; see ``MultiHeadAttention``
+            positions: (T,) or (B, T), for rotary and relative ones; see ``MultiHeadAttention``
             trace: where to note the attention maps
         """
 
@@ -116,9 +113,12 @@ def make_norm(config: BlockConfig) -> nn.Module:
     return LayerNorm(config.d_model, config.norm_eps, config.bias)
 
 
-def make_attention(
-    config: BlockConfig, rotary: RotaryPositions | None = None
-) -> MultiHeadAttention:
+def make_attention(config: BlockConfig, positions: str = "none") -> MultiHeadAttention:
+    rotary = relative = None
+    if positions == "rotary":
+        rotary = RotaryPositions(config.head_width, config.rotary_base)
+    if positions == "relative":
+        relative = RelativePositions(config.num_heads, config.max_distance)
     return MultiHeadAttention(
         config.d_model,
         config.num_heads,
@@ -126,6 +126,7 @@ def make_attention(
         bias=config.bias,
         dropout=config.dropout,
         rotary=rotary,
+        relative=relative,
     )
 
 

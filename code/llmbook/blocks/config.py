@@ -10,7 +10,7 @@ from llmbook.blocks.feed_forward import ACTIVATIONS
 CHOICES = {
     "norm": ("layer_norm", "rms_norm"),
     "activation": (*ACTIVATIONS, "swiglu"),
-    "positions": ("learned", "sinusoidal", "rotary", "none"),
+    "positions": ("learned", "sinusoidal", "rotary", "relative", "none"),
 }
 
 
@@ -22,8 +22,10 @@ class BlockConfig:
     d_hidden      width inside the feed-forward layer
     norm_first    True: x + f(norm(x)), as GPT-2; False: norm(x + f(x)), as the paper of 2017
     bias          of the linear layers and of LayerNorm
-    positions     "rotary" turns queries and keys inside the block; "learned" and "sinusoidal" are
-                  added to the embeddings by the model, and change nothing in a block
+    positions     "rotary" turns queries and keys inside the block, "relative" adds to its scores;
+                  "learned" and "sinusoidal" are added to the embeddings by the model, and change
+                  nothing in a block
+    max_distance  for relative positions: what is further away counts as this far
     dropout       rate for attention weights, for what a layer adds, and for embeddings
     """
 
@@ -38,6 +40,7 @@ class BlockConfig:
     bias: bool = True
     positions: str = "none"
     rotary_base: float = 10000.0
+    max_distance: int = 32
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -45,8 +48,9 @@ class BlockConfig:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {choices}, not {getattr(self, name)!r}")
-        if self.d_hidden < 1:
-            raise ValueError(f"d_hidden ({self.d_hidden}) must be at least 1")
+        for name in ("d_hidden", "max_distance"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} ({getattr(self, name)}) must be at least 1")
         if not self.norm_eps > 0:
             raise ValueError(f"norm_eps ({self.norm_eps}) must be above 0")
         if not 0 <= self.dropout < 1:

@@ -87,7 +87,9 @@ class FastStep:
         known = {Embeddings, Block, MultiHeadAttention}
         parts += [block.attention for block in model.stack.blocks]
         hooked = any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
-        return type(model) is GPT and {type(part) for part in parts} <= known and not hooked
+        biased = model.config.positions == "relative"  # a bias of the scores is not here
+        own = type(model) is GPT and {type(part) for part in parts} <= known
+        return own and not hooked and not biased
 
     def __call__(self, ids: Tensor, positions: Tensor, mask: Tensor | None) -> Tensor:
         """The logits (B, V) after one more token in each row; the cache grows by it.

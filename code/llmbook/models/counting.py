@@ -60,6 +60,8 @@ def _embeddings(config: ModelConfig) -> int:
 
 def _stack(config: ModelConfig) -> int:
     block = _attention(config) + _feed_forward(config) + 2 * _norm(config)
+    if config.positions == "relative":
+        block += config.num_heads * (2 * config.max_distance + 1)
     return config.num_layers * block + (_norm(config) if config.norm_first else 0)
 
 

@@ -35,7 +35,7 @@ class ModelConfig(BlockConfig):
 
 
 class Embeddings(nn.Module):
-    """Token vectors, times ``scale``, plus position vectors (with rotary or none: no addition)."""
+    """Token vectors, times ``scale``, plus position vectors if learned or sinusoidal."""
 
     def __init__(self, config: ModelConfig, scale: float = 1.0) -> None:
         super().__init__()
