@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from llmbook.studies import block_ladder, language_model, lengths, norm_order, stored
+from llmbook.studies import block_ladder, language_model, lengths, norm_order, settings, stored
 
-STUDIES = (norm_order, block_ladder, lengths)
+STUDIES = (norm_order, block_ladder, lengths, settings)
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.NAME)

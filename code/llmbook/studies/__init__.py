@@ -5,7 +5,8 @@
 ``norm_order``      norm after or before: by depth, learning rate and warm-up (chapter 5)
 ``block_ladder``    from the GPT-2 block to the modern one, one change at a time (chapter 5)
 ``lengths``         reversing strings longer than any in training (chapter 5)
+``settings``        batch, learning rate and warm-up of a small GPT (chapter 6)
 
-``python -m llmbook.studies.norm_order`` makes its results again, and so on. Not here: a trainer
-for other purposes, nor anything a lab can run itself.
+``python -m llmbook.studies.norm_order`` makes its results again, and so on. Not here: what a lab
+can run itself.
 """

@@ -28,6 +28,12 @@ def wikipedia_bytes(split: str) -> Tensor:
     return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8).long()
 
 
+def docstring_bytes(split: str) -> Tensor:
+    """The documents of a split as one row of bytes, a zero byte between two, int64."""
+    text = "\0".join(record.text for record in corpora.docstrings().split(split))
+    return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8).long()
+
+
 def new_model(config: GPTConfig, seed: int, initialization: str = "gpt2") -> GPT:
     """A GPT with GPT-2's first weights, or, for "xavier", with those of our Seq2Seq."""
     torch.manual_seed(seed)

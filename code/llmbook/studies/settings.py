@@ -1,0 +1,78 @@
+"""Learning rate, batch and warm-up of one small GPT: ``python -m llmbook.studies.settings``.
+
+A quarter of an hour. Every run reads the same number of bytes of documentation strings, so a larger
+batch makes fewer steps. AdamW, as most descriptions of such training have it.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import torch
+
+from llmbook import corpora
+from llmbook.models import GPT, GPTConfig
+from llmbook.studies import stored
+from llmbook.studies.language_model import VOCAB_SIZE, docstring_bytes
+from llmbook.training import HeldOut, NextToken, TokenWindows, Trainer, TrainingConfig
+
+NAME = "settings"
+CONTEXT, TOKENS = 128, 1_000_000
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+BATCHES, SHARES = (4, 16, 64), (0.0, 0.1)
+SETTINGS = [
+    {"batch_size": batch, "learning_rate": rate, "warm_up_share": 0.1, "seed": 1}
+    for batch, rate in product(BATCHES, RATES)
+] + [  # warm-up: with the middle batch, three seeds
+    {"batch_size": 16, "learning_rate": rate, "warm_up_share": share, "seed": seed}
+    for rate, share, seed in product((0.003, 0.01, 0.03), SHARES, (1, 2, 3))
+    if (share, seed) != (0.1, 1)
+]  # fmt: skip
+
+
+def config() -> GPTConfig:
+    return GPTConfig.modern(
+        vocab_size=VOCAB_SIZE, context_length=CONTEXT, d_model=96, num_heads=4, num_kv_heads=4,
+        num_layers=2, dropout=0.0,
+    )  # fmt: skip
+
+
+def run(batch_size: int, learning_rate: float, warm_up_share: float, seed: int) -> stored.Row:
+    """Train and judge one model."""
+    torch.manual_seed(seed)
+    model = GPT(config())
+    steps = TOKENS // (batch_size * CONTEXT)
+    settings = TrainingConfig(
+        steps=steps, batch_size=batch_size, learning_rate=learning_rate, final_rate=0.05,
+        warm_up=int(steps * warm_up_share), seed=seed,
+    )  # fmt: skip
+    bytes_of_ids = torch.ones(VOCAB_SIZE, dtype=torch.long)
+    held_out = HeldOut.windows(
+        docstring_bytes("validation"), CONTEXT + 1, token_bytes=bytes_of_ids, every=16
+    )
+    trainer = Trainer(
+        model, NextToken(), TokenWindows(docstring_bytes("train"), CONTEXT + 1, seed),
+        settings, evaluate={"documentation": held_out}, quiet=True,
+    )  # fmt: skip
+    history = trainer.fit()
+    found = history.curve("documentation")[-1][1]
+    return {
+        "steps": steps,
+        "bits_per_byte": round(found.bits_per_byte, 4),
+        "curve": [[step, round(loss, 3)] for step, loss in history.smooth(max(1, steps // 40))],
+        "cpu_seconds": round(history.cpu_seconds),
+    }
+
+
+def text() -> str:
+    """Fingerprint of what is read, stored with the results."""
+    return corpora.docstrings().provenance.fingerprint
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    stored.complete(NAME, text(), SETTINGS, run)
+
+
+if __name__ == "__main__":
+    main()
