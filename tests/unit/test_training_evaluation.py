@@ -34,6 +34,7 @@ class Uniform(nn.Module):
         self.weight = nn.Parameter(torch.zeros(16))
 
     def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        assert not torch.is_grad_enabled()
         return self.weight.expand(*ids.shape, 16)
 
 

@@ -14,14 +14,24 @@ from llmbook import corpora, training
 from llmbook.models import BertConfig, BertForMaskedTokens, GPTConfig
 from llmbook.training import (
     CheckpointError,
+    HeldOut,
     MaskedTokens,
+    NextToken,
     TrainingConfig,
     evaluate,
     load,
     load_facts,
 )
 from llmbook.training import __main__ as command
-from llmbook.training.recipes import BERT_TOKENS, END, RECIPES, Ingredients, Recipe, new_model
+from llmbook.training.recipes import (
+    BERT_TOKENS,
+    END,
+    RECIPES,
+    Ingredients,
+    Recipe,
+    describe,
+    new_model,
+)
 from llmbook.training.shipped import ship
 
 SMALL = Recipe(
@@ -97,6 +107,13 @@ def test_the_bytes_of_a_held_out_text_are_those_of_its_documents(whole: bool, sm
     held_out = small.held_out(whole=whole)["documentation"]
     documents = SMALL.documents("documentation", "validation")
     assert held_out.text_bytes == sum(len(text.encode()) for text in documents)
+
+
+def test_a_quick_look_at_every_fourth_window(small: Ingredients) -> None:
+    quick = Ingredients(replace(SMALL, quick_look=4), small.tokenizer).held_out()["documentation"]
+    targets = small.held_out()["documentation"]
+    few, all_ = (sum(len(batch["ids"]) for batch in h.batches) for h in (quick, targets))
+    assert few == -(-all_ // 4)
 
 
 def test_tokens_of_context_and_bytes(small: Ingredients) -> None:
@@ -255,6 +272,13 @@ def test_a_wrong_call_is_one_sentence(arguments, said, recipes, tmp_path: Path, 
     assert not (tmp_path / "run").exists()
 
 
+def test_the_threads_are_set(recipes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", calls.append)
+    command.main(["small", "--threads", "2", "--resume", "--out", str(tmp_path)])
+    assert calls == [2]
+
+
 def test_an_unknown_name_is_refused(capsys) -> None:
     with pytest.raises(SystemExit):
         command.main(["gpt3"])
@@ -303,3 +327,22 @@ def test_the_shipped_tiny_model_is_as_good_as_it_says() -> None:
 def test_a_copy_of_the_tiny_model_loads_from_a_folder(tmp_path: Path) -> None:
     folder = shutil.copytree(training.shipped.find("tiny"), tmp_path / "copy")
     assert load(folder)[0].config == RECIPES["tiny"].model
+
+
+@pytest.mark.parametrize("name", ["gpt", "tiny"])
+def test_a_shipped_model_is_that_of_its_recipe_and_text(name: str) -> None:
+    """Another recipe, or another corpus, needs another training."""
+    facts = load_facts(name)
+    assert facts["recipe"] == json.loads(json.dumps(describe(RECIPES[name])))
+    assert facts["command"].startswith(f"python -m llmbook.training {name}")
+
+
+def test_the_shipped_gpt_is_as_good_as_it_says() -> None:
+    """On 64 windows of held-out documentation, each begun anew; the whole text gives 1.365."""
+    model, tokenizer = load("gpt")
+    ingredients = Ingredients(RECIPES["gpt"], tokenizer)
+    ids = ingredients.encode(ingredients.recipe.documents("documentation", "validation")[:600])
+    part = HeldOut.windows(ids, 257, token_bytes=ingredients.token_bytes(), every=2)
+    found = evaluate(model, NextToken(), HeldOut(part.batches[:2], part.text_bytes))
+    nats_a_token = load_facts("gpt")["validation"]["documentation, float16"]["loss"]
+    assert abs(found.loss - nats_a_token) < 0.4

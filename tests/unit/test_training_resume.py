@@ -343,10 +343,22 @@ def test_a_directory_in_use_is_not_written_over(saved: Path) -> None:
         make("gpt", saved).fit()
 
 
+def test_a_run_may_begin_with_no_step_at_all(tmp_path: Path) -> None:
+    run = make("gpt", tmp_path)
+    assert run.fit(until=0).losses == []
+    same(run.fit(), make("gpt", None).fit())
+
+
 def test_nothing_to_resume(tmp_path: Path) -> None:
     for directory in (tmp_path, tmp_path / "none"):
         with pytest.raises(CheckpointError, match="holds no checkpoint: begin without resume"):
             make("gpt", directory).fit(resume=True)
+
+
+def test_the_newest_checkpoint_has_the_highest_number(tmp_path: Path) -> None:
+    for name in ("checkpoint-999999", "checkpoint-1000000", ".partial-checkpoint-2000000", "other"):
+        (tmp_path / name).mkdir()
+    assert latest_checkpoint(tmp_path).name == "checkpoint-1000000"
 
 
 def test_other_threads_are_said(saved: Path, tmp_path: Path, monkeypatch) -> None:

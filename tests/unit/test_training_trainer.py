@@ -147,6 +147,17 @@ def test_the_seed_decides_and_dropout_follows_it() -> None:
     assert runs[0] == runs[1] != runs[2]
 
 
+def test_the_seed_decides_what_is_masked() -> None:
+    objective = MaskedTokens(mask_id=29, vocab_size=30, special_ids=(29,), rate=0.3)
+    losses = [
+        Trainer(gpt(), objective, TokenWindows(TEXT, 16), config(seed=seed), quiet=True)
+        .fit()
+        .losses
+        for seed in (1, 1, 2)
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
 def test_training_in_parts_is_training() -> None:
     run, whole = trainer(gpt(dropout=0.3)), trainer(gpt(dropout=0.3)).fit()
     assert len(run.fit(until=2).losses) == run.step == 2
@@ -280,6 +291,7 @@ class InfiniteGradient(torch.autograd.Function):
 @pytest.mark.parametrize(("spoil", "said"), [
     (lambda logits: logits * float("nan"), "the loss is nan"),
     (lambda logits: logits - torch.tensor(float("inf")), "the loss is nan"),
+    (lambda logits: logits.masked_fill(torch.arange(30) < 29, -float("inf")), "the loss is inf"),
     (InfiniteGradient.apply, "the norm of its gradient (nan|inf)"),
 ])  # fmt: skip
 def test_a_loss_or_gradient_that_is_not_finite(spoil, said: str, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class Trainer:
         self.step = 0
         self.generator = torch.Generator().manual_seed(config.seed)  # what the objective draws
         self._best: dict[str, Tensor] = {}
-        self._saved = -1
+        self._begun = False
         self._loss = self.processes.wrap(_Loss(model, objective))
 
     def fit(self, until: int | None = None, resume: bool = False) -> History:
@@ -105,9 +105,10 @@ class Trainer:
         """
         if resume:
             self._resume()
-        elif self.step == 0:
+        elif not self._begun:
             torch.manual_seed(self.config.seed + self.processes.rank)  # dropout
             self._begin_directory()
+        self._begun = True
         end = self.config.steps if until is None else min(until, self.config.steps)
         self.model.train()
         silent = {"disable": True} if self.quiet else {}  # else the variable TQDM_DISABLE decides
@@ -214,7 +215,7 @@ class Trainer:
         self._save()
 
     def _save(self) -> None:
-        if self.directory is None or self.step == self._saved:
+        if self.directory is None:
             return
         generators = {"objective": self.generator.get_state(), "torch": self._torch_generators()}
         data_facts = {}
@@ -240,7 +241,6 @@ class Trainer:
         }
         if self.processes.rank == 0:
             save_checkpoint(self.directory, self.step, tensors, facts)
-        self._saved = self.step
         self.processes.wait()
 
     def _torch_generators(self) -> Tensor:
@@ -281,7 +281,7 @@ class Trainer:
         self._set_torch_generators(generators["torch"])
         self.history = History(**facts["history"])
         self._best = tensors.get("best", {})
-        self.step = self._saved = facts["step"]
+        self.step = facts["step"]
         if facts["threads"] != torch.get_num_threads():
             warnings.warn(
                 f"the run had {facts['threads']} threads and goes on with "
