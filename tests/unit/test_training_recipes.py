@@ -29,7 +29,6 @@ from llmbook.training.recipes import (
     RECIPES,
     Ingredients,
     Recipe,
-    describe,
     new_model,
 )
 from llmbook.training.shipped import ship
@@ -324,17 +323,25 @@ def test_the_shipped_tiny_model_is_as_good_as_it_says() -> None:
     )
 
 
+@pytest.mark.parametrize("name", RECIPES)
+def test_what_ships_was_made_by_the_recipe_of_today(name: str) -> None:
+    """A recipe that is changed needs a new run: its file would say what is no longer true."""
+    if not (training.shipped.FOLDER / name).is_dir():
+        pytest.skip(f"{name} is not trained yet")
+    model, tokenizer = load(name)
+    facts, recipe = load_facts(name), RECIPES[name]
+    assert model.config == recipe.model and len(tokenizer) == recipe.model.vocab_size
+    if "recipe" not in facts:
+        pytest.skip(f"{name} is a stand-in: run `python -m llmbook.training {name}`")
+    described = json.loads(json.dumps(training.recipes.describe(recipe)))
+    del described["fingerprints"], facts["recipe"]["fingerprints"]  # those of the reader's packages
+    assert facts["recipe"] == described
+    assert facts["command"].startswith(f"python -m llmbook.training {name}")
+
+
 def test_a_copy_of_the_tiny_model_loads_from_a_folder(tmp_path: Path) -> None:
     folder = shutil.copytree(training.shipped.find("tiny"), tmp_path / "copy")
     assert load(folder)[0].config == RECIPES["tiny"].model
-
-
-@pytest.mark.parametrize("name", ["gpt", "tiny"])
-def test_a_shipped_model_is_that_of_its_recipe_and_text(name: str) -> None:
-    """Another recipe, or another corpus, needs another training."""
-    facts = load_facts(name)
-    assert facts["recipe"] == json.loads(json.dumps(describe(RECIPES[name])))
-    assert facts["command"].startswith(f"python -m llmbook.training {name}")
 
 
 def test_the_shipped_gpt_is_as_good_as_it_says() -> None:
