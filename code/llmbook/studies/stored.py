@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -11,6 +12,13 @@ from typing import Any
 FOLDER = Path(__file__).parents[1] / "checkpoints" / "studies"
 
 Row = dict[str, Any]
+
+
+def device() -> str:
+    """Torch's name of the device, from ``--device``; "cpu" if it is not given."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", default="cpu", help="torch's name of it; cpu if not given")
+    return parser.parse_args().device
 
 
 def load(name: str) -> list[Row]:

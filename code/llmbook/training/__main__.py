@@ -104,6 +104,7 @@ def finish(ingredients: Ingredients, model, history: History, folder: Path, comm
             "llmbook": metadata.version("llmbook"),
         },
         "threads": torch.get_num_threads(),
+        "device": device_name(next(model.parameters()).device),
         "cpu_seconds": round(history.cpu_seconds, 2),
         "targets": history.targets,
         "validation": results,
@@ -121,6 +122,11 @@ def finish(ingredients: Ingredients, model, history: History, folder: Path, comm
     speed = history.targets / max(history.cpu_seconds, 1e-9)
     print(f"{history.cpu_seconds:.0f} CPU seconds, {speed:.0f} targets a CPU second")
     print(f"the model is in {folder}")
+
+
+def device_name(device: torch.device) -> str:
+    """The accelerator as its maker names it, or "cpu"."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def command(args: argparse.Namespace) -> str:

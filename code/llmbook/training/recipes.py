@@ -157,10 +157,11 @@ RECIPES = {
         Recipe(
             name="gpt",
             model=GPTConfig.modern(
-                vocab_size=4096, context_length=256, d_model=256, num_layers=4, num_heads=4
+                vocab_size=4096, context_length=256, d_model=256, num_layers=4, num_heads=4,
+                dropout=0.1,
             ),
             training=TrainingConfig(
-                steps=3200, batch_size=16, learning_rate=4e-3, final_rate=0.05, warm_up=200,
+                steps=6400, batch_size=32, learning_rate=4e-3, final_rate=0.05, warm_up=200,
                 precision="bfloat16", optimizer="muon", evaluate_every=500, save_every=200,
             ),
             quick_look=8,
@@ -169,11 +170,11 @@ RECIPES = {
             name="bert",
             model=BertConfig(
                 vocab_size=4096, context_length=128, d_model=192, num_layers=4, num_heads=4,
-                d_hidden=768, norm_first=True, norm_eps=1e-5, positions="relative",
+                d_hidden=768, norm_first=True, norm_eps=1e-5, positions="rotary",
                 token_types=1, pooler=False, dropout=0.0,
             ),
             training=TrainingConfig(
-                steps=4000, batch_size=32, learning_rate=3e-3, final_rate=0.05, warm_up=200,
+                steps=6400, batch_size=64, learning_rate=3e-3, final_rate=0.05, warm_up=200,
                 precision="bfloat16", optimizer="muon", evaluate_every=500, save_every=200,
             ),
             special_tokens=BERT_TOKENS,

@@ -1,0 +1,90 @@
+"""Loss against size and data: ``python -m llmbook.studies.scaling``, about two hours of one core.
+
+``--device cuda`` for an accelerator.
+
+Modern blocks on the bytes of the documentation strings. Each run has a schedule of its own, which
+ends where its data ends: a longer run cut short would look worse than it is (Hoffmann et al. 2022,
+section 3.1). All runs share one learning rate; Muon's updates have the same size at every width.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import product
+
+import torch
+
+from llmbook import corpora
+from llmbook.models import GPT, GPTConfig
+from llmbook.studies import stored
+from llmbook.studies.language_model import VOCAB_SIZE, docstring_bytes
+from llmbook.training import HeldOut, NextToken, TokenWindows, Trainer, TrainingConfig
+
+NAME = "scaling"
+SHAPES = {  # (width, layers): from the smallest to the one that is only predicted
+    "8 k": (32, 1),
+    "25 k": (48, 1),
+    "100 k": (64, 2),
+    "345 k": (96, 3),
+    "790 k": (128, 4),
+    "1.8 M": (192, 4),
+}
+TOKENS = (250_000, 500_000, 1_000_000, 2_000_000, 4_000_000)
+LAST = {"shape": "1.8 M", "tokens": 8_000_000, "seed": 1}
+CONTEXT, BATCH_SIZE, RATE = 128, 16, 0.03
+SETTINGS = [
+    {"shape": shape, "tokens": tokens, "seed": 1}
+    for shape, tokens in product([*SHAPES][:-1], TOKENS)
+] + [  # how far two runs differ that differ by the seed alone
+    {"shape": "100 k", "tokens": 1_000_000, "seed": seed} for seed in (2, 3, 4)
+] + [LAST]  # fmt: skip
+
+
+def config(shape: str) -> GPTConfig:
+    width, layers = SHAPES[shape]
+    return GPTConfig.modern(
+        vocab_size=VOCAB_SIZE, context_length=CONTEXT, d_model=width, num_heads=4,
+        num_kv_heads=4, num_layers=layers, dropout=0.0,
+    )  # fmt: skip
+
+
+def run(shape: str, tokens: int, seed: int, device: str = "cpu") -> stored.Row:
+    """Train and judge one model; ``parameters`` without token vectors, as Kaplan et al. count."""
+    torch.manual_seed(seed)
+    model = GPT(config(shape)).to(device)
+    steps = tokens // (BATCH_SIZE * CONTEXT)
+    settings = TrainingConfig(
+        steps=steps, batch_size=BATCH_SIZE, learning_rate=RATE, final_rate=0.05,
+        warm_up=steps // 10, optimizer="muon", seed=seed,
+    )  # fmt: skip
+    bytes_of_ids = torch.ones(VOCAB_SIZE, dtype=torch.long)
+    held_out = HeldOut.windows(
+        docstring_bytes("validation"), CONTEXT + 1, token_bytes=bytes_of_ids, every=16
+    )
+    trainer = Trainer(
+        model, NextToken(), TokenWindows(docstring_bytes("train"), CONTEXT + 1, seed),
+        settings, evaluate={"documentation": held_out}, quiet=True,
+    )  # fmt: skip
+    history = trainer.fit()
+    found = history.curve("documentation")[-1][1]
+    embeddings = model.embeddings.token.weight.numel()
+    return {
+        "parameters": sum(p.numel() for p in model.parameters()) - embeddings,
+        "bits_per_byte": round(found.bits_per_byte, 4),
+        "curve": [[step, round(loss, 3)] for step, loss in history.smooth(max(1, steps // 40))],
+        "cpu_seconds": round(history.cpu_seconds),
+    }
+
+
+def text() -> str:
+    """Fingerprint of what is read, stored with the results."""
+    return corpora.docstrings().provenance.fingerprint
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    stored.complete(NAME, text(), SETTINGS, partial(run, device=stored.device()))
+
+
+if __name__ == "__main__":
+    main()
