@@ -104,6 +104,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parsers["bench"].add_argument("subject", choices=["vectors", "tokenizer", "gpt", "decoding"])
     parsers["bench"].add_argument("--epochs", type=int, default=25)
     parsers["bench"].add_argument("--seeds", type=int, default=3)
+    parsers["bench"].add_argument("--text", metavar="FILE", help="gpt: train on its characters")
     return parser.parse_args(arguments)
 
 

@@ -147,3 +147,12 @@ def test_a_real_start_sets_the_threads_of_torch() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
                           env=os.environ | {"LLMBOOK_THREADS": "1"}, check=True)
     assert done.stdout.splitlines()[-1] == "1"
+
+
+def test_freed_memory_is_kept_where_glibc_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.keep_freed_memory() is (sys.platform == "linux")
+    monkeypatch.setattr(environment.ctypes, "CDLL", lambda _: object())  # no mallopt, as elsewhere
+    assert environment.keep_freed_memory() is False
+    refused = type("C", (), {"mallopt": staticmethod(lambda name, value: int(name != -2))})
+    monkeypatch.setattr(environment.ctypes, "CDLL", lambda _: refused)
+    assert environment.keep_freed_memory() is False

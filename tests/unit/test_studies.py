@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from llmbook.studies import block_ladder, language_model, lengths, norm_order, settings, stored
+from llmbook.studies import (
+    block_ladder,
+    labels,
+    language_model,
+    lengths,
+    norm_order,
+    plateau,
+    scaling,
+    settings,
+    stored,
+)
 
-STUDIES = (norm_order, block_ladder, lengths, settings)
+STUDIES = (norm_order, block_ladder, lengths, settings, plateau, scaling, labels)
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.NAME)
@@ -78,6 +89,62 @@ def test_each_rung_keeps_what_came_before_and_the_size() -> None:
         table = config.context_length * config.d_model if config.positions == "learned" else 0
         sizes.append(gpt_parameters(config) - table)
     assert max(sizes) / min(sizes) < 1.01
+
+
+def test_labelled_texts_are_balanced_and_small_subsets_are_parts_of_large_ones() -> None:
+    truth = labels.texts("train")[1]
+    for seed in labels.SEEDS:
+        subsets = [labels.subset(n, seed) for n in labels.LABELS]
+        assert [len(set(part)) for part in subsets] == list(labels.LABELS)
+        assert set(subsets[0]) < set(subsets[1]) < set(subsets[2])
+        counts = np.bincount(truth[subsets[0]], minlength=8)
+        assert counts.max() - counts.min() == 1
+    assert set(labels.subset(100, 0)) != set(labels.subset(100, 1))
+
+
+def test_the_learning_rates_are_those_that_validation_chose() -> None:
+    rows = stored.load(labels.NAME)
+    for (method, number), rate in labels.CHOSEN.items():
+        tried = stored.select(rows, method=method, labels=number, seed=0)
+        assert {row["learning_rate"] for row in tried} == set(labels.RATES)
+        assert max(tried, key=lambda row: row["validation"])["learning_rate"] == rate
+    truth = labels.texts("test")[1]
+    for row in rows:
+        assert row["right"] == (np.array(list(row["predictions"]), int) == truth).sum()
+
+
+class Says(torch.nn.Module):
+    """The logits are a function of the ids (B, T)."""
+
+    def __init__(self, logits) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.logits(ids)
+
+
+def test_the_judge_of_the_plateau_tells_hidden_tokens_from_given_ones() -> None:
+    """A model that says the same everywhere has no information; one that copies knows what is
+    given and nothing that is hidden."""
+    size, objective = plateau.VOCAB_SIZE, plateau.masked_tokens()
+    ids = torch.arange(plateau.CONTEXT * 40) % 100
+    judge = plateau.Judge(ids, objective, "cpu")
+    hidden, given = int(judge.hidden.sum()), int(judge.given.sum())
+    number = int(judge.chosen.sum())
+    assert number == pytest.approx(0.2 * 512 * plateau.CONTEXT, rel=0.05)
+    assert hidden / number == pytest.approx(0.8, abs=0.02)
+    assert given / number == pytest.approx(0.1, abs=0.02)
+    same = judge(Says(lambda ids: torch.zeros(*ids.shape, size)))
+    assert same["hidden"] == same["loss"] == pytest.approx(np.log(size), abs=1e-3)
+    assert same["information"] == 0
+    copies = judge(Says(lambda ids: 30 * torch.nn.functional.one_hot(ids, size).float()))
+    assert (copies["given_right"], copies["hidden_right"]) == (1, 0)
+    assert copies["information"] == 0  # every hidden token looks alike
+    ends = torch.arange(plateau.CONTEXT) % 2  # one answer at even places, another at odd ones
+    two = judge(Says(lambda ids: 30 * torch.nn.functional.one_hot(ends, size).float()
+                     .expand(len(ids), -1, -1)))  # fmt: skip
+    assert two["information"] == pytest.approx(np.log(2), abs=0.01)
 
 
 def test_rate_and_bits_per_byte() -> None:

@@ -207,6 +207,7 @@ def test_the_command_trains_ships_and_says_so(name, recipes, tmp_path: Path, cap
     assert facts["recipe"]["fingerprints"] == {
         "documentation": corpora.docstrings().provenance.fingerprint}  # fmt: skip
     assert facts["versions"]["torch"] == torch.__version__ and facts["threads"] == 1
+    assert facts["device"] == "cpu"
     assert [step for step, _ in facts["curve"]] == [1, 2, 3, 4] and facts["cpu_seconds"] > 0
     assert [row["step"] for row in facts["evaluations"]] == [2, 4]
     ingredients = Ingredients(RECIPES[name], training.shipped.load(out / "shipped")[1])

@@ -1,5 +1,7 @@
 """A training step of our GPT-2 beside Transformers': forward, backward, AdamW, one thread.
 
+With ``--text FILE``: nanoGPT's recipe on the characters of a file instead, see ``characters``.
+
 CPU seconds of one process; the two models take turns in one run, because machines are noisy and
 only the ratio of the medians means something. Both begin with the same weights and see the same
 tokens, so their losses must agree, or they would not do the same work.
@@ -10,7 +12,9 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import sys
 import time
+from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is imported
 
@@ -19,6 +23,18 @@ WARM_UP, STEPS, BOUND = 3, 20, 1.0
 
 
 def main(args: argparse.Namespace) -> int:
+    if args.text is None:
+        return compare_steps()
+    from booktools.bench import characters
+
+    try:
+        return characters.compare(Path(args.text))
+    except (OSError, ValueError) as error:
+        print(f"booktools: {error}", file=sys.stderr)
+        return 1
+
+
+def compare_steps() -> int:
     import torch
     from torch.nn import functional as F
     from transformers import GPT2Config, GPT2LMHeadModel

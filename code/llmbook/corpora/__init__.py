@@ -13,6 +13,7 @@ from .docstrings import docstrings
 from .evaluation_sets import analogies, word_similarity
 from .gensim_texts import movie_reviews, news, newsgroups
 from .localized_dates import LocalizedDate, localized_dates
+from .package_labels import package_labels
 from .parallel import english_chinese
 from .records import (
     SPLITS,
@@ -50,6 +51,7 @@ __all__ = [
     "movie_reviews",
     "news",
     "newsgroups",
+    "package_labels",
     "sentences",
     "wikipedia",
     "word_similarity",

@@ -6,6 +6,9 @@
 ``block_ladder``    from the GPT-2 block to the modern one, one change at a time (chapter 5)
 ``lengths``         reversing strings longer than any in training (chapter 5)
 ``settings``        batch, learning rate and warm-up of a small GPT (chapter 6)
+``plateau``         where a small masked model stands still, by positions and optimizer (chapter 6)
+``scaling``         loss against size and data, with one run kept apart (chapter 6)
+``labels``          what pretraining is worth with 100, 500 and 2,000 labels (chapter 7)
 
 ``python -m llmbook.studies.norm_order`` makes its results again, and so on. Not here: what a lab
 can run itself.

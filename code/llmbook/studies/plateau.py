@@ -1,7 +1,7 @@
 """Where a small masked model stands still: ``python -m llmbook.studies.plateau``.
 
-Three kinds of positions and two optimizers, three seeds each, on documentation strings. About two
-hours of one core; ``--device cuda`` for an accelerator.
+Three kinds of positions and two optimizers, three seeds each, on documentation strings. About
+an hour of one core; ``--device cuda`` for an accelerator.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from llmbook.training import MaskedTokens, TokenWindows, Trainer, TrainingConfig
 from llmbook.training.objectives import IGNORED
 
 NAME = "plateau"
-VOCAB_SIZE, CONTEXT, BATCH_SIZE, RATE, STEPS, EVERY = 2048, 64, 16, 1.5e-3, 4000, 100
+VOCAB_SIZE, CONTEXT, BATCH_SIZE, RATE, STEPS, EVERY = 2048, 64, 16, 1.5e-3, 2000, 100
 SPECIAL = ("[SEP]", "[MASK]")
 POSITIONS, OPTIMIZERS = ("learned", "rotary", "relative"), ("adamw", "muon")
 SETTINGS = [

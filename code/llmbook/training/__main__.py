@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 
+from llmbook import environment
 from llmbook.corpora import CorpusError
 from llmbook.tokenizers import BPETokenizer
 from llmbook.training.checkpoints import latest_checkpoint
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
     if args.threads < 1:
         raise ValueError(f"--threads ({args.threads}) must be at least 1")
     torch.set_num_threads(args.threads)
+    environment.keep_freed_memory()
     directory = args.out or Path("runs") / recipe.name
     stored = directory / "tokenizer.json"
     begun = latest_checkpoint(directory) is not None

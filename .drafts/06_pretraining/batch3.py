@@ -1,5 +1,0 @@
-k=dict(steps=2000,stop_at=5.3)
-run("rotary","rotary",**k)
-run("rotary wide","rotary",block_std=.088,**k)
-run("bias 1","relative",bias_std=1.0,**k)
-run("bias 1 wide","relative",bias_std=1.0,block_std=.088,**k)
