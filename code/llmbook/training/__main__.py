@@ -15,7 +15,6 @@ from pathlib import Path
 
 import torch
 
-from llmbook import environment
 from llmbook.corpora import CorpusError
 from llmbook.tokenizers import BPETokenizer
 from llmbook.training.checkpoints import latest_checkpoint
@@ -57,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> None:
+    from llmbook import environment  # stands beside the layers
+
     recipe = RECIPES[args.name]
     if args.steps is not None:
         recipe = replace(recipe, training=replace(recipe.training, steps=args.steps))
