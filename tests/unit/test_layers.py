@@ -14,7 +14,8 @@ PACKAGE = Path(llmbook.__file__).parent
 ORDER = ("measure", "corpora", "pretrained", "tokenizers", "ngrams", "vectors", "attention",
          "blocks", "models", "decoding", "training", "tuning", "studies", "plots")
 # low to high; environment stands beside
-LAZY = {"environment": {"plots"}, "training": {"environment", "plots"}}  # allowed inside a function only
+# Allowed inside a function only.
+LAZY = {"environment": {"plots"}, "training": {"environment", "plots"}}
 
 
 def imports(source: str, module: str, is_package: bool) -> Iterator[tuple[str, bool]]:
