@@ -16,8 +16,8 @@ import torch
 from llmbook import corpora
 from llmbook.models import GPT, GPTConfig
 from llmbook.studies import stored
-from llmbook.studies.language_model import VOCAB_SIZE, docstring_bytes
-from llmbook.training import HeldOut, NextToken, TokenWindows, Trainer, TrainingConfig
+from llmbook.studies.language_model import VOCAB_SIZE, train_on_documentation
+from llmbook.training import TrainingConfig
 
 NAME = "scaling"
 SHAPES = {  # (width, layers): from the smallest to the one that is only predicted
@@ -70,23 +70,9 @@ def run(shape: str, tokens: int, rate: float, seed: int, device: str = "cpu") ->
         steps=steps, batch_size=BATCH_SIZE, learning_rate=rate, final_rate=0.05,
         warm_up=steps // 10, optimizer="muon", seed=seed,
     )  # fmt: skip
-    bytes_of_ids = torch.ones(VOCAB_SIZE, dtype=torch.long)
-    held_out = HeldOut.windows(
-        docstring_bytes("validation"), CONTEXT + 1, token_bytes=bytes_of_ids, every=16
-    )
-    trainer = Trainer(
-        model, NextToken(), TokenWindows(docstring_bytes("train"), CONTEXT + 1, seed),
-        settings, evaluate={"documentation": held_out}, quiet=True,
-    )  # fmt: skip
-    history = trainer.fit()
-    found = history.curve("documentation")[-1][1]
     embeddings = model.embeddings.token.weight.numel()
-    return {
-        "parameters": sum(p.numel() for p in model.parameters()) - embeddings,
-        "bits_per_byte": round(found.bits_per_byte, 4),
-        "curve": [[step, round(loss, 3)] for step, loss in history.smooth(max(1, steps // 40))],
-        "cpu_seconds": round(history.cpu_seconds),
-    }
+    parameters = sum(p.numel() for p in model.parameters()) - embeddings
+    return {"parameters": parameters, **train_on_documentation(model, settings)}
 
 
 def text() -> str:

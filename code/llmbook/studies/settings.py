@@ -13,8 +13,8 @@ import torch
 from llmbook import corpora
 from llmbook.models import GPT, GPTConfig
 from llmbook.studies import stored
-from llmbook.studies.language_model import VOCAB_SIZE, docstring_bytes
-from llmbook.training import HeldOut, NextToken, TokenWindows, Trainer, TrainingConfig
+from llmbook.studies.language_model import VOCAB_SIZE, train_on_documentation
+from llmbook.training import TrainingConfig
 
 NAME = "settings"
 CONTEXT, TOKENS = 128, 1_000_000
@@ -46,22 +46,7 @@ def run(batch_size: int, learning_rate: float, warm_up_share: float, seed: int) 
         steps=steps, batch_size=batch_size, learning_rate=learning_rate, final_rate=0.05,
         warm_up=int(steps * warm_up_share), seed=seed,
     )  # fmt: skip
-    bytes_of_ids = torch.ones(VOCAB_SIZE, dtype=torch.long)
-    held_out = HeldOut.windows(
-        docstring_bytes("validation"), CONTEXT + 1, token_bytes=bytes_of_ids, every=16
-    )
-    trainer = Trainer(
-        model, NextToken(), TokenWindows(docstring_bytes("train"), CONTEXT + 1, seed),
-        settings, evaluate={"documentation": held_out}, quiet=True,
-    )  # fmt: skip
-    history = trainer.fit()
-    found = history.curve("documentation")[-1][1]
-    return {
-        "steps": steps,
-        "bits_per_byte": round(found.bits_per_byte, 4),
-        "curve": [[step, round(loss, 3)] for step, loss in history.smooth(max(1, steps // 40))],
-        "cpu_seconds": round(history.cpu_seconds),
-    }
+    return {"steps": steps, **train_on_documentation(model, settings)}
 
 
 def text() -> str:
