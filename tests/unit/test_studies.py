@@ -59,6 +59,18 @@ def test_rows_of_another_text_are_made_again(tmp_path: Path) -> None:
     assert calls == [3, 3]
 
 
+def test_the_command_runs_what_is_missing_on_the_device_it_is_told(tmp_path, monkeypatch) -> None:
+    calls: list[int] = []
+    threads: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    monkeypatch.setattr(stored.complete, "__defaults__", (tmp_path,))
+    stored.main("s", "text", [{"a": 3}], run_counting(calls))
+    assert calls == [3] and threads == [1] and (tmp_path / "s.json").is_file()
+    for arguments, device in (([], "cpu"), (["--device", "meta"], "meta")):
+        monkeypatch.setattr("sys.argv", ["study", *arguments])
+        assert stored.device() == device
+
+
 def test_select_and_a_missing_study() -> None:
     rows = [{"a": 1, "b": 2}, {"a": 1, "b": 3}]
     assert stored.select(rows, a=1, b=3) == rows[1:]
@@ -111,6 +123,16 @@ def test_the_learning_rates_are_those_that_validation_chose() -> None:
     truth = labels.texts("test")[1]
     for row in rows:
         assert row["right"] == (np.array(list(row["predictions"]), int) == truth).sum()
+
+
+def test_the_smallest_run_of_scaling_gives_its_stored_row() -> None:
+    """A study's code and its stored results belong together: three seconds of one core."""
+    stored_row = stored.load("scaling")[0]
+    wanted = scaling.SETTINGS[0]
+    found = scaling.run(**wanted)
+    assert found["parameters"] == stored_row["parameters"]
+    assert found["bits_per_byte"] == pytest.approx(stored_row["bits_per_byte"], abs=0.005)
+    assert found["curve"][-1][1] == pytest.approx(stored_row["curve"][-1][1], abs=0.01)
 
 
 class Says(torch.nn.Module):

@@ -11,8 +11,6 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-import torch
-
 from llmbook import corpora
 from llmbook.models import GPTConfig
 from llmbook.studies import stored
@@ -75,10 +73,5 @@ def text() -> str:
     return corpora.wikipedia().provenance.fingerprint
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    stored.complete(NAME, text(), SETTINGS, run)
-
-
 if __name__ == "__main__":
-    main()
+    stored.main(NAME, text(), SETTINGS, run)

@@ -1,7 +1,7 @@
 """What pretraining is worth when labels are few: ``python -m llmbook.studies.labels``.
 
 Which package is a documentation string from? 100, 500 and 2,000 labels, three seeds, which draw the
-labelled texts, the first weights of what is new, and the order of the batches. Forty minutes of one
+labelled texts, the first weights of what is new, and the order of the batches. Half an hour of one
 core, most of it for MiniLM. Linear models choose their regularization, and our BERT its learning
 rate, on the 400 validation texts: 12 runs with seed 0 try both rates, the others take ``CHOSEN``.
 """
@@ -203,10 +203,5 @@ def text() -> str:
     return corpora.package_labels().provenance.fingerprint
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    stored.complete(NAME, text(), SETTINGS, run)
-
-
 if __name__ == "__main__":
-    main()
+    stored.main(NAME, text(), SETTINGS, run)

@@ -36,6 +36,11 @@ def docstring_bytes(split: str) -> Tensor:
     return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8).long()
 
 
+def documentation_fingerprint() -> str:
+    """Of the documentation strings: what a study of them stores with its rows."""
+    return corpora.docstrings().provenance.fingerprint
+
+
 def train_on_documentation(model: GPT, settings: TrainingConfig) -> dict[str, Any]:
     """Train a GPT of bytes on documentation strings; its held-out loss, curve and CPU seconds.
 

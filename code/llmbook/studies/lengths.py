@@ -99,10 +99,5 @@ def text() -> str:
     return f"{LETTERS} letters, up to {LONGEST} in training, positions up to {RANGE}"
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    stored.complete(NAME, text(), SETTINGS, run)
-
-
 if __name__ == "__main__":
-    main()
+    stored.main(NAME, text(), SETTINGS, run)

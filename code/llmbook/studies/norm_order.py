@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from itertools import product
 
-import torch
-
 from llmbook import corpora
 from llmbook.models import GPTConfig
 from llmbook.studies import stored
@@ -69,10 +67,5 @@ def text() -> str:
     return corpora.wikipedia().provenance.fingerprint
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    stored.complete(NAME, text(), SETTINGS, run)
-
-
 if __name__ == "__main__":
-    main()
+    stored.main(NAME, text(), SETTINGS, run)

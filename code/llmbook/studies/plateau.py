@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from llmbook import corpora
 from llmbook.models import BertConfig, BertForMaskedTokens
 from llmbook.studies import stored
+from llmbook.studies.language_model import documentation_fingerprint as text
 from llmbook.tokenizers import BPETokenizer, train_bpe
 from llmbook.training import MaskedTokens, TokenWindows, Trainer, TrainingConfig
 from llmbook.training.objectives import IGNORED
@@ -116,15 +117,5 @@ def run(optimizer: str, positions: str, seed: int, device: str = "cpu") -> store
     return {"curve": curve, "cpu_seconds": round(trainer.history.cpu_seconds)}
 
 
-def text() -> str:
-    """Fingerprint of what is read, stored with the results."""
-    return corpora.docstrings().provenance.fingerprint
-
-
-def main() -> None:
-    torch.set_num_threads(1)
-    stored.complete(NAME, text(), SETTINGS, partial(run, device=stored.device()))
-
-
 if __name__ == "__main__":
-    main()
+    stored.main(NAME, text(), SETTINGS, partial(run, device=stored.device()))

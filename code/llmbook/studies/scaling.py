@@ -13,10 +13,10 @@ from itertools import product
 
 import torch
 
-from llmbook import corpora
 from llmbook.models import GPT, GPTConfig
 from llmbook.studies import stored
 from llmbook.studies.language_model import VOCAB_SIZE, train_on_documentation
+from llmbook.studies.language_model import documentation_fingerprint as text
 from llmbook.training import TrainingConfig
 
 NAME = "scaling"
@@ -75,15 +75,5 @@ def run(shape: str, tokens: int, rate: float, seed: int, device: str = "cpu") ->
     return {"parameters": parameters, **train_on_documentation(model, settings)}
 
 
-def text() -> str:
-    """Fingerprint of what is read, stored with the results."""
-    return corpora.docstrings().provenance.fingerprint
-
-
-def main() -> None:
-    torch.set_num_threads(1)
-    stored.complete(NAME, text(), SETTINGS, partial(run, device=stored.device()))
-
-
 if __name__ == "__main__":
-    main()
+    stored.main(NAME, text(), SETTINGS, partial(run, device=stored.device()))

@@ -10,10 +10,10 @@ from itertools import product
 
 import torch
 
-from llmbook import corpora
 from llmbook.models import GPT, GPTConfig
 from llmbook.studies import stored
 from llmbook.studies.language_model import VOCAB_SIZE, train_on_documentation
+from llmbook.studies.language_model import documentation_fingerprint as text
 from llmbook.training import TrainingConfig
 
 NAME = "settings"
@@ -49,15 +49,5 @@ def run(batch_size: int, learning_rate: float, warm_up_share: float, seed: int) 
     return {"steps": steps, **train_on_documentation(model, settings)}
 
 
-def text() -> str:
-    """Fingerprint of what is read, stored with the results."""
-    return corpora.docstrings().provenance.fingerprint
-
-
-def main() -> None:
-    torch.set_num_threads(1)
-    stored.complete(NAME, text(), SETTINGS, run)
-
-
 if __name__ == "__main__":
-    main()
+    stored.main(NAME, text(), SETTINGS, run)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 FOLDER = Path(__file__).parents[1] / "checkpoints" / "studies"
 
 Row = dict[str, Any]
@@ -63,6 +65,12 @@ def complete(
             _write(path, {"text": text, "rows": rows + later})
     _write(path, {"text": text, "rows": rows})
     return rows
+
+
+def main(name: str, text: str, settings: list[Row], run: Callable[..., Row]) -> None:
+    """The command of a study: everything that is missing, on one thread."""
+    torch.set_num_threads(1)
+    complete(name, text, settings, run)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
