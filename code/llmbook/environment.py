@@ -6,7 +6,8 @@ The tested versions stand in one place, `constraints.txt` at the root of the rep
 found beside this file because `requirements.txt` installs the book in place (`-e .`).
 
 Environment variables: LLMBOOK_THREADS (default 1), LLMBOOK_QUIET=1 (no progress bars, as when the
-outputs are stored), HF_HUB_OFFLINE=0 (allow the network, which the labs never need).
+outputs are stored), LLMBOOK_ONLINE=1 (allow the network, for the last cell of the labs of chapter
+8, which no other needs).
 """
 
 from __future__ import annotations
@@ -69,6 +70,11 @@ def keep_freed_memory() -> bool:
     return all([mallopt(name, value) for name, value in settings])
 
 
+def online() -> bool:
+    """Whether the reader allows the network: ``LLMBOOK_ONLINE=1``, set before Jupyter starts."""
+    return os.environ.get("LLMBOOK_ONLINE") == "1"
+
+
 def start() -> None:
     """Prepare this process for a lab and print one line, or what differs and how to mend it."""
     threads = os.environ.get("LLMBOOK_THREADS", "1")
@@ -77,8 +83,8 @@ def start() -> None:
     keep_freed_memory()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(int(threads))
-    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
-        os.environ.setdefault(name, "1")
+    os.environ.setdefault("HF_HUB_OFFLINE", "0" if online() else "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # else it warns when a process forks
     if os.environ.get("LLMBOOK_QUIET") == "1":
         os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"

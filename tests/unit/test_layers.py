@@ -11,8 +11,9 @@ import pytest
 import llmbook
 
 PACKAGE = Path(llmbook.__file__).parent
-ORDER = ("measure", "corpora", "pretrained", "tokenizers", "ngrams", "vectors", "attention",
-         "blocks", "models", "decoding", "training", "tuning", "studies", "plots")
+ORDER = ("measure", "evaluation", "corpora", "pretrained", "tokenizers", "ngrams", "vectors",
+         "attention", "blocks", "models", "decoding", "training", "tuning", "studies",
+         "plots")
 # low to high; environment stands beside
 # Allowed inside a function only.
 LAZY = {"environment": {"plots"}, "training": {"environment", "plots"}}

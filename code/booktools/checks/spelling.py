@@ -12,7 +12,7 @@ from booktools.checks import _book
 from booktools.checks._book import Finding, relative
 
 SKIPPED = "*.svg,*.bib,*.json,*.js,*.css,*.png,*.pyc,*.ipynb,*.safetensors,*.npz,*.csv"
-RIGHT = "multline,nd,gage,febuary"  # of LaTeX, of the field, and one that a lab misspells
+RIGHT = "multline,nd,gage,rouge,febuary"  # of LaTeX, of the field, and one a lab misspells
 LINE = re.compile(r"^(.*?):(\d+): (.*)$")
 
 

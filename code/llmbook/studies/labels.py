@@ -20,13 +20,14 @@ from sklearn.linear_model import LogisticRegression
 
 from llmbook import corpora, pretrained, vectors
 from llmbook.corpora.package_labels import PACKAGES
+from llmbook.evaluation import macro_f1
 from llmbook.models import load_minilm
 from llmbook.studies import stored
 from llmbook.tokenizers import BPETokenizer, WordPieceTokenizer
 from llmbook.training import ClassLabel, Examples, Trainer, TrainingConfig, load
 from llmbook.training.data import collate
 from llmbook.training.recipes import new_model
-from llmbook.tuning import Classifier, add_lora, by_length, macro_f1, trained_parameters
+from llmbook.tuning import Classifier, add_lora, by_length, trained_parameters
 
 NAME = "labels"
 LABELS, SEEDS = (100, 500, 2000), (0, 1, 2)

@@ -5,7 +5,6 @@
 ``lora``           low-rank adapters: added, merged, taken out
 ``adapter_files``  adapters saved and loaded by themselves
 ``instructions``   question and answer, of which the answer alone is learned
-``evaluation``     accuracy and macro-F1 with intervals, two classifiers compared
 
 Not here: the training loop (``llmbook.training``), preference optimization.
 """
@@ -18,7 +17,6 @@ from llmbook.tuning.classifier import (
     last_token,
     mean_pool,
 )
-from llmbook.tuning.evaluation import Score, accuracy, compare, macro_f1
 from llmbook.tuning.freezing import freeze, trained_parameters, unfreeze
 from llmbook.tuning.instructions import encode_instructions, prompt_text
 from llmbook.tuning.lora import (
@@ -33,18 +31,14 @@ from llmbook.tuning.lora import (
 __all__ = [
     "Classifier",
     "LoRALinear",
-    "Score",
-    "accuracy",
     "adapters",
     "add_lora",
     "by_length",
     "classification_loss",
-    "compare",
     "encode_instructions",
     "freeze",
     "last_token",
     "load_adapters",
-    "macro_f1",
     "mean_pool",
     "merge_lora",
     "prompt_text",

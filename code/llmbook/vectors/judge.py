@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from scipy.stats import bootstrap, rankdata
+from scipy.stats import rankdata
 
+from llmbook.evaluation.scores import interval, mean_score
 from llmbook.vectors.keyed import WordVectors, analogy_scores
 
 
@@ -88,18 +89,6 @@ def _covered(pairs: Iterable[Pair], *models: WordVectors) -> tuple[list[Pair], i
     return known, len(pairs)
 
 
-def _interval(statistic, samples: tuple[np.ndarray, ...], resamples: int, seed: int):
-    result = bootstrap(
-        samples,
-        statistic,
-        paired=True,
-        n_resamples=resamples,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
-
-
 def judge_similarity(
     vectors: WordVectors, pairs: Iterable[Pair], resamples: int = 1000, seed: int = 0
 ) -> SimilarityScore:
@@ -110,8 +99,8 @@ def judge_similarity(
     known, total = _covered(pairs, vectors)
     human = np.array([p.score for p in known])
     cosine = _cosines(vectors, known)
-    low, high = _interval(spearman, (human, cosine), resamples, seed)
-    return SimilarityScore(float(spearman(human, cosine)), low, high, len(known), total)
+    rho = interval(spearman, (human, cosine), resamples, seed)
+    return SimilarityScore(rho.value, rho.low, rho.high, len(known), total)
 
 
 def compare_similarity(
@@ -132,7 +121,8 @@ def compare_similarity(
     def difference(human, one, other, axis=-1):
         return spearman(human, one, axis) - spearman(human, other, axis)
 
-    return (float(difference(*samples)), *_interval(difference, samples, resamples, seed))
+    found = interval(difference, samples, resamples, seed)
+    return found.value, found.low, found.high
 
 
 def judge_analogies(
@@ -165,5 +155,7 @@ def judge_analogies(
     covered = Counter(analogy.section for analogy in known)
     solved = Counter(analogy.section for analogy, hit in zip(known, right, strict=True) if hit)
     sections = {name: (solved[name], count) for name, count in covered.items()}
-    low, high = _interval(lambda hits, axis=-1: hits.mean(axis=axis), (right,), resamples, seed)
-    return AnalogyScore(float(right.mean()), low, high, len(known), len(analogies), sections)
+    score = mean_score(right, resamples=resamples, seed=seed)
+    return AnalogyScore(
+        score.value, score.low, score.high, len(known), len(analogies), sections
+    )

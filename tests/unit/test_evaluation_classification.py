@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from llmbook.tuning import Score, accuracy, compare, macro_f1
+from llmbook.evaluation import Score, accuracy, compare, macro_f1
 
 
 def draw(n: int = 300, classes: int = 5, noise: float = 0.4, seed: int = 0) -> tuple:

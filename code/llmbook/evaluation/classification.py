@@ -1,34 +1,14 @@
 """How good is a classifier, and is it better than another? Accuracy, macro-F1, intervals.
 
-An interval of a share is Wilson's (1927), which stays between 0 and 1; the others are percentile
-bootstrap intervals over the texts (Efron & Tibshirani 1993, chapter 13), by ``scipy.stats``. Both
-speak of other texts, not of another training run: for that, train with other seeds.
-
 Shapes: ``N`` texts; labels and predictions are N whole numbers each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest, bootstrap
 
-Metric = Callable[..., np.ndarray]
-
-
-@dataclass(frozen=True)
-class Score:
-    """A number and the ends of its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+from llmbook.evaluation.scores import Score, Statistic, interval, share
 
 
 def accuracy(labels: ArrayLike, predictions: ArrayLike) -> Score:
@@ -38,9 +18,7 @@ def accuracy(labels: ArrayLike, predictions: ArrayLike) -> Score:
         ValueError: if the numbers of labels and predictions differ, or are below 2.
     """
     truth, guess = _arrays(labels, predictions)
-    right = int((truth == guess).sum())
-    interval = binomtest(right, len(truth)).proportion_ci(0.95, method="wilson")
-    return Score(right / len(truth), float(interval.low), float(interval.high))
+    return share(int((truth == guess).sum()), len(truth))
 
 
 def macro_f1(
@@ -55,7 +33,7 @@ def macro_f1(
         ValueError: as ``accuracy``.
     """
     samples = _arrays(labels, predictions)
-    return _score(_macro_f1(samples), samples, resamples, seed)
+    return interval(_macro_f1(samples), samples, resamples, seed)
 
 
 def compare(
@@ -86,14 +64,14 @@ def compare(
     def difference(truth, one, other, axis=-1):
         return measure(truth, one, axis) - measure(truth, other, axis)
 
-    return _score(difference, samples, resamples, seed)
+    return interval(difference, samples, resamples, seed)
 
 
 def _accuracy(truth: np.ndarray, guess: np.ndarray, axis: int = -1) -> np.ndarray:
     return (truth == guess).mean(axis=axis)
 
 
-def _macro_f1(samples: tuple[np.ndarray, ...]) -> Metric:
+def _macro_f1(samples: tuple[np.ndarray, ...]) -> Statistic:
     classes = np.unique(np.concatenate(samples))
 
     def measure(truth: np.ndarray, guess: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -104,20 +82,6 @@ def _macro_f1(samples: tuple[np.ndarray, ...]) -> Metric:
         return f1.sum(0) / (named > 0).sum(0)
 
     return measure
-
-
-def _score(measure: Metric, samples: tuple[np.ndarray, ...], resamples: int, seed: int) -> Score:
-    result = bootstrap(
-        samples,
-        measure,
-        paired=True,
-        vectorized=True,
-        n_resamples=resamples,
-        method="percentile",
-        rng=np.random.default_rng(seed),
-    )
-    interval = result.confidence_interval
-    return Score(float(measure(*samples)), float(interval.low), float(interval.high))
 
 
 def _arrays(*columns: ArrayLike) -> tuple[np.ndarray, ...]:
