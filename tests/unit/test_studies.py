@@ -11,17 +11,21 @@ import torch
 
 from llmbook.studies import (
     block_ladder,
+    classification,
     labels,
     language_model,
     lengths,
+    names,
     norm_order,
+    phenomena,
     plateau,
     scaling,
     settings,
     stored,
 )
 
-STUDIES = (norm_order, block_ladder, lengths, settings, plateau, scaling, labels)
+STUDIES = (norm_order, block_ladder, lengths, settings, plateau, scaling, labels, names,
+           phenomena, classification)  # fmt: skip
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.NAME)
@@ -112,6 +116,16 @@ def test_labelled_texts_are_balanced_and_small_subsets_are_parts_of_large_ones()
         counts = np.bincount(truth[subsets[0]], minlength=8)
         assert counts.max() - counts.min() == 1
     assert set(labels.subset(100, 0)) != set(labels.subset(100, 1))
+
+
+@pytest.mark.parametrize("method", ["tf-idf", "minilm"])
+def test_a_linear_row_of_the_classification_study_comes_out_again(method: str) -> None:
+    """The third method takes a minute a seed, and is left to the command."""
+    [row] = stored.select(stored.load("classification"), method=method, seed=0)
+    fresh = classification.run(method, 0)
+    assert fresh["temperature"] == pytest.approx(row["temperature"], abs=0.002)
+    assert classification.logits(row).shape == (800, 8)
+    assert np.allclose(classification.logits(fresh), classification.logits(row), atol=0.02)
 
 
 def test_the_learning_rates_are_those_that_validation_chose() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from llmbook.models import GPT, Bert, BertConfig, GPTConfig
-from llmbook.training.evaluation import evaluating
+from llmbook.models.mode import evaluating
 from llmbook.tuning import Classifier, freeze, trained_parameters, unfreeze
 
 SIZES = {"vocab_size": 30, "context_length": 12, "d_model": 16, "num_heads": 2, "num_layers": 3}

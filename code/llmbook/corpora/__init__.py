@@ -13,6 +13,7 @@ from .docstrings import docstrings
 from .evaluation_sets import analogies, word_similarity
 from .gensim_texts import movie_reviews, news, newsgroups
 from .localized_dates import LocalizedDate, localized_dates
+from .localized_phrases import PHENOMENA, LocalizedPhrase, localized_phrases
 from .package_labels import package_labels
 from .parallel import english_chinese
 from .records import (
@@ -28,10 +29,12 @@ from .records import (
     Translation,
     WordPair,
 )
+from .tatoeba import SentencePair, tatoeba
 from .text import sentences, words
 from .wikipedia import wikipedia
 
 __all__ = [
+    "PHENOMENA",
     "SPLITS",
     "Analogy",
     "Article",
@@ -40,19 +43,23 @@ __all__ = [
     "Docstring",
     "Document",
     "LocalizedDate",
+    "LocalizedPhrase",
     "Provenance",
     "Section",
+    "SentencePair",
     "Translation",
     "WordPair",
     "analogies",
     "docstrings",
     "english_chinese",
     "localized_dates",
+    "localized_phrases",
     "movie_reviews",
     "news",
     "newsgroups",
     "package_labels",
     "sentences",
+    "tatoeba",
     "wikipedia",
     "word_similarity",
     "words",

@@ -15,8 +15,15 @@ from math import inf
 import torch
 from torch import Tensor
 
-from llmbook.decoding.reading import Prompts, as_lists, check_token, evaluating, open_reader
+from llmbook.decoding.reading import (
+    Prompts,
+    Reader,
+    as_lists,
+    check_token,
+    open_reader,
+)
 from llmbook.models import GPT, Seq2Seq
+from llmbook.models.mode import evaluating
 
 
 @dataclass(frozen=True)
@@ -61,33 +68,43 @@ def beam_search(
     Raises:
         ValueError: for an empty prompt, one that fills the context, or an impossible setting.
     """
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens ({max_new_tokens}) must be at least 1")
-    if not 1 <= beams <= model.config.vocab_size // 2:
-        # Of 2 · beams candidates at most half end, so that enough remain to go on.
-        raise ValueError(f"beams ({beams}) must be at least 1, and at most half of the vocabulary")
+    check_beams(model.config.vocab_size, beams, max_new_tokens)
     check_token(model, "end_id", end_id)
     with evaluating(model):
         reader = open_reader(model, as_lists(prompts), max_new_tokens, start_id, cached)
-        searches = [
-            _Search(beams, min(max_new_tokens, room), length_penalty, end_id)
-            for room in reader.room
-        ]
-        active, logits = searches, reader.start()
-        while True:
-            followed, first = [], 0  # rows of the reader that go on, and where a search has its own
-            for search in active:
-                rows = slice(first, first + len(search.beams))
-                first = rows.stop
-                parents = search.advance(logits[rows].float().log_softmax(-1))
-                if not search.done:
-                    followed += [rows.start + parent for parent in parents]
-            active = [search for search in active if not search.done]
-            if not active:
-                return [search.finished for search in searches]
-            reader.select(torch.tensor(followed, device=logits.device))
-            last = [ids[-1] for search in active for ids, _ in search.beams]
-            logits = reader.step(torch.tensor(last, device=logits.device))
+        return search(reader, beams, max_new_tokens, length_penalty, end_id)
+
+
+def check_beams(vocab_size: int, beams: int, max_new_tokens: int) -> None:
+    if max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens ({max_new_tokens}) must be at least 1")
+    if not 1 <= beams <= vocab_size // 2:
+        # Of 2 · beams candidates at most half end, so that enough remain to go on.
+        raise ValueError(f"beams ({beams}) must be at least 1, and at most half of the vocabulary")
+
+
+def search(
+    reader: Reader, beams: int, max_new_tokens: int, length_penalty: float, end_id: int | None
+) -> list[list[Hypothesis]]:
+    """``beam_search`` with any reader: another kind of model brings one of its own."""
+    searches = [
+        _Search(beams, min(max_new_tokens, room), length_penalty, end_id) for room in reader.room
+    ]
+    active, logits = searches, reader.start()
+    while True:
+        followed, first = [], 0  # rows of the reader that go on, and where a search has its own
+        for one in active:
+            rows = slice(first, first + len(one.beams))
+            first = rows.stop
+            parents = one.advance(logits[rows].float().log_softmax(-1))
+            if not one.done:
+                followed += [rows.start + parent for parent in parents]
+        active = [one for one in active if not one.done]
+        if not active:
+            return [one.finished for one in searches]
+        reader.select(torch.tensor(followed, device=logits.device))
+        last = [ids[-1] for one in active for ids, _ in one.beams]
+        logits = reader.step(torch.tensor(last, device=logits.device))
 
 
 @dataclass

@@ -11,9 +11,10 @@ from itertools import chain
 import torch
 
 from llmbook.decoding.logits import Sampling, check_penalty, penalize_repetition, seen_tokens
-from llmbook.decoding.reading import Prompts, as_lists, check_token, evaluating, open_reader
+from llmbook.decoding.reading import Prompts, as_lists, check_token, open_reader
 from llmbook.decoding.stopping import ByteTokenizer, Row, Shown, Stop, Stops, Written
 from llmbook.models import GPT, Seq2Seq
+from llmbook.models.mode import evaluating
 
 
 def generate(

@@ -12,9 +12,9 @@ Shapes: ``B`` batch, ``T`` tokens, ``S`` source tokens, ``V`` vocabulary size.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from operator import index
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,18 @@ from llmbook.decoding.step import FastStep, roomy_cache
 from llmbook.models import GPT, Seq2Seq
 
 Prompts = Sequence[Sequence[int] | Tensor] | Tensor
+
+
+class Reader(Protocol):
+    """What a search asks of a reader."""
+
+    room: list[int]
+
+    def start(self) -> Tensor: ...
+
+    def step(self, tokens: Tensor) -> Tensor: ...
+
+    def select(self, rows: Tensor) -> None: ...
 
 
 class GPTReader:
@@ -171,18 +183,6 @@ def pad_left(rows: list[list[int]], device: torch.device | None = None) -> tuple
     ids = [[0] * (width - len(row)) + row for row in rows]
     mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Dropout off inside; afterwards each module is in the mode that it was in before."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def check_token(model: GPT | Seq2Seq, name: str, token: int | None) -> None:

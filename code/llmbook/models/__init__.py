@@ -4,6 +4,7 @@
 ``seq2seq``              the encoder-decoder of 2017
 ``gpt``                  decoder only: GPT-2, the modern block, and all between
 ``bert``                 encoder only, with and without a head for masked tokens
+``pointer``              a decoder that writes or copies, on a frozen encoder (chapter 8)
 ``initialization``       the random weights that training begins with
 ``counting``             parameters and forward FLOPs by formula
 ``transformers_format``  save for and load from Transformers; MiniLM with its real weights

@@ -9,6 +9,10 @@
 ``plateau``         where a small masked model stands still, by positions and optimizer (chapter 6)
 ``scaling``         loss against size and data, with one run kept apart (chapter 6)
 ``labels``          what pretraining is worth with 100, 500 and 2,000 labels (chapter 7)
+``classification``  three classifiers and their calibration, 500 labels (chapter 8)
+``summaries``       what a writer of first lines owes to each of its parts (chapter 8)
+``phenomena``       translating combinations that were held out (chapter 8)
+``names``           translating names, by amount of data and by token (chapter 8)
 
 ``python -m llmbook.studies.norm_order`` makes its results again, and so on. Not here: what a lab
 can run itself.

@@ -18,12 +18,12 @@ import torch
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from llmbook import corpora, pretrained, vectors
+from llmbook import corpora, vectors
 from llmbook.corpora.package_labels import PACKAGES
 from llmbook.evaluation import macro_f1
 from llmbook.models import load_minilm
 from llmbook.studies import stored
-from llmbook.tokenizers import BPETokenizer, WordPieceTokenizer
+from llmbook.tokenizers import BPETokenizer, WordPieceTokenizer, minilm_tokenizer
 from llmbook.training import ClassLabel, Examples, Trainer, TrainingConfig, load
 from llmbook.training.data import collate
 from llmbook.training.recipes import new_model
@@ -85,7 +85,7 @@ def encoded(model: str, split: str) -> list[list[int]]:
     if model == "BERT":
         bpe = load("bert")[1]
         return [shorten(bpe.encode(text), bpe) for text in texts(split)[0]]
-    pieces = WordPieceTokenizer.load(pretrained.minilm_folder() / "tokenizer.json")
+    pieces = minilm_tokenizer()
     return [shorten(pieces.encode(text)[1:-1], pieces) for text in texts(split)[0]]
 
 

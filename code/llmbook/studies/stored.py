@@ -60,7 +60,8 @@ def complete(
         row = found[0] if found else {**wanted, **run(**wanted)}
         rows.append(row)
         if not found:
-            print(f"{i + 1} of {len(settings)}:", row, flush=True)
+            shown = {k: v for k, v in row.items() if not isinstance(v, list) and len(str(v)) < 80}
+            print(f"{i + 1} of {len(settings)}:", shown, flush=True)
             later = [r for w in settings[i + 1 :] for r in known if w.items() <= r.items()]
             _write(path, {"text": text, "rows": rows + later})
     _write(path, {"text": text, "rows": rows})

@@ -5,6 +5,7 @@
 ``bpe``             byte-level BPE, GPT-2's kind: encode and decode
 ``bpe_training``    learn its merges from texts
 ``wordpiece``       BERT's uncased tokenizer: normalize, then longest match
+``minilm``          that of the pretrained MiniLM
 ``tokenizer_json``  both on disk, in Hugging Face's format
 
 Not here: Unigram, SentencePiece, the training of WordPiece, offsets, padding and truncation.
@@ -13,6 +14,7 @@ Not here: Unigram, SentencePiece, the training of WordPiece, offsets, padding an
 from llmbook.tokenizers.bpe import BPETokenizer
 from llmbook.tokenizers.bpe_training import train_bpe
 from llmbook.tokenizers.byte_alphabet import from_visible, to_visible
+from llmbook.tokenizers.minilm import minilm_tokenizer
 from llmbook.tokenizers.pretokenize import GPT2_PATTERN, pretokenize
 from llmbook.tokenizers.wordpiece import WordPieceTokenizer, split_words
 
@@ -21,6 +23,7 @@ __all__ = [
     "BPETokenizer",
     "WordPieceTokenizer",
     "from_visible",
+    "minilm_tokenizer",
     "pretokenize",
     "split_words",
     "to_visible",

@@ -7,13 +7,13 @@ does not, so it compares any two models of the same text.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from llmbook.models.mode import evaluating
 from llmbook.training.data import check_length, collate
 from llmbook.training.objectives import IGNORED, Batch, Objective
 from llmbook.training.processes import ALONE, Processes
@@ -134,18 +134,6 @@ def evaluate(
     if not targets:
         raise ValueError("the held-out data has no target to predict")
     return Evaluation(loss / targets, int(targets), held_out.text_bytes)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and afterwards the mode that each module had."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from llmbook.models import GPT, Bert
 from llmbook.models.initialization import initialize_normal
+from llmbook.models.mode import evaluating
 from llmbook.training.data import collate
-from llmbook.training.evaluation import evaluating
 from llmbook.tuning.freezing import freeze
 
 POOLINGS = {Bert: ("mean", "cls"), GPT: ("mean", "last")}
