@@ -16,9 +16,7 @@ from llmbook.ask import answer
 from llmbook.ask.__main__ import main
 from llmbook.ask.answers import likely
 from llmbook.corpora import CorpusError
-from llmbook.corpora.cache import folder
-from llmbook.retrieval import PACKAGES, Index, Keywords, Page, QueryEncoder
-from llmbook.retrieval.index import fingerprint
+from llmbook.retrieval import Index, Keywords, Page
 
 PAGES = [
     Page("numpy", "stack", "numpy.core", "Join arrays.", "Along a new axis.", "axis : int"),
@@ -122,16 +120,3 @@ def test_the_ten_questions_are_as_they_were_written() -> None:
     assert len(questions) == 10
     assert questions[0]["pages"] == ["numpy: stack"]
     assert all(": " in page for question in questions for page in question["pages"])
-
-
-def test_eight_of_the_ten_questions_find_their_page() -> None:
-    """On the real index, where somebody has built it: that takes minutes, too long for a test."""
-    path = folder() / f"pages-{fingerprint(PACKAGES)}.safetensors"
-    if not path.exists():
-        pytest.skip("the index is not built: ask `python -m llmbook.ask` something, once")
-    whole, real = Index.read(path), QueryEncoder()
-    found = 0
-    for row in ten_questions():
-        titles = {one.page.title for one in answer(row["question"], whole, real)}
-        found += bool(titles & set(row["pages"]))
-    assert found >= 8
