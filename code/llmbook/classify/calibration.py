@@ -131,7 +131,7 @@ def cost_threshold(false_positive: float, miss: float) -> float:
     """The probability above which acting costs less on average than not acting.
 
     Acting costs (1 - p) · ``false_positive``, not acting p · ``miss``; they are equal at the
-    answer (Elkan 2001, section 2).
+    answer (Elkan 2001).
 
     Raises:
         ValueError: if a cost is not above 0.
