@@ -104,6 +104,8 @@ FAULTS = [
     ("notebooks", source(2, "print(seconds)"), "not '# not compared: why'"),
     ("notebooks", source(2, "# not compared:\nprint(seconds)"), "not '# not compared: why'"),
     ("notebooks", source(2, "# NBVAL_IGNORE_OUTPUT\nprint(1)"), "an nbval comment"),
+    ("notebooks", source(1, "from llmbook.tuning import accuracy"), "which has no such name"),
+    ("notebooks", source(1, "from llmbook.gone import freeze"), "imports freeze from llmbook.gone"),
     ("notebooks", tags(0, "nbval-skip"), "tag nbval-skip"),
     ("notebooks", lab(lambda c, _: [cell["metadata"].update(tags=["nbval-ignore-output"])
                                     for cell in c]), "4 of 4 code cells are not compared"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +78,32 @@ def written(source: str) -> Iterator[str]:
     for i, line in enumerate(lines, 1):
         if len(line) > MAX_COLUMNS:
             yield f"line {i} has {len(line)} columns; at most {MAX_COLUMNS}"
+    for module, name in imported(source):
+        if not exists(module, name):
+            yield f"imports {name} from {module}, which has no such name"
+
+
+def imported(source: str) -> Iterator[tuple[str, str]]:
+    """(module, name) of each import from the book's own library."""
+    plain = re.sub(r"^(\s*)[%!].*", r"\1pass", source, flags=re.MULTILINE)   # not Python
+    try:
+        tree = ast.parse(plain)
+    except SyntaxError:         # a cell that shows one
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("llmbook"):
+            yield from ((node.module, alias.name) for alias in node.names)
+
+
+def exists(module: str, name: str) -> bool:
+    """Whether ``from module import name`` works."""
+    try:
+        if hasattr(importlib.import_module(module), name):
+            return True
+        importlib.import_module(f"{module}.{name}")
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def compared(cell: dict, source: str) -> Iterator[str]:
