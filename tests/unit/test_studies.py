@@ -19,13 +19,14 @@ from llmbook.studies import (
     norm_order,
     phenomena,
     plateau,
+    readers,
     scaling,
     settings,
     stored,
 )
 
 STUDIES = (norm_order, block_ladder, lengths, settings, plateau, scaling, labels, names,
-           phenomena, classification)  # fmt: skip
+           phenomena, classification, readers)  # fmt: skip
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.NAME)

@@ -53,7 +53,7 @@ def mean_score(
 
     Args:
         groups: N names of what is drawn, such as documents: texts of one document are drawn
-            together, because they are alike (Davison & Hinkley 1997, section 3.8). Without it
+            together, because they are alike (Davison & Hinkley 1997). Without it
             each text is drawn by itself. The mean is over the texts in either case.
 
     Raises:

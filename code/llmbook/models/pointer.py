@@ -1,9 +1,10 @@
 """A decoder that writes a word of its own or copies one from the source (See et al. 2017).
 
 The pointer-generator of See, Liu & Manning (2017), section 2.2, with transformer blocks in place of
-an LSTM. The encoder is not in here: it is frozen, and what the decoder reads are its hidden states,
-computed once. Word vectors are the encoder's too, and frozen, so that a decoder is small: only what
-is trained belongs to it. Taught in chapter 8.
+an LSTM, a pointer apart from the cross-attention, and a gate that reads state and context only
+(theirs: the input too). The encoder is not in here: it is frozen, and what the decoder reads are
+its hidden states, computed once. Word vectors are the encoder's too, and frozen, so that a decoder
+is small: only what is trained belongs to it. Taught in chapter 8.
 
 Not here: the coverage of section 2.3, training, beams.
 

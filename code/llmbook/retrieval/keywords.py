@@ -1,7 +1,7 @@
 """BM25 by the library bm25s, on terms that know names of code (chapter 8).
 
-Robertson & Zaragoza (2009), section 3.4, in the form of Lucene, which bm25s takes by default:
-k1 = 1.5, b = 0.75. The lab derives the formula and compares.
+Robertson & Zaragoza (2009), section 3.4, in the form of Lucene with bm25s's own k1 = 1.5 and
+b = 0.75. The lab derives the formula and compares.
 """
 
 from __future__ import annotations

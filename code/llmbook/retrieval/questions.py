@@ -111,6 +111,13 @@ def make_questions(records: Iterable[Docstring], seed: int = 0) -> list[Question
     return list({(q.question, q.text): q for q in found}.values())
 
 
+def draw(records: Iterable[Docstring], number: int, seed: int = 0) -> list[Question]:
+    """``number`` of the questions about these pages, in an order drawn by ``seed``; or all."""
+    found = make_questions(records)
+    random.Random(seed).shuffle(found)
+    return found[:number]
+
+
 def _spans(row: Entry, text: str) -> Sequence[tuple[str, str, str, int]]:
     """(kind, parameter, answer, start) of what one row can be asked."""
     place = re.search(rf"(?<!\w){row.parameter} ?[:(]", text)

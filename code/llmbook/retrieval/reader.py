@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from llmbook.models import Bert
+from llmbook.models import Bert, load_minilm
 from llmbook.models.initialization import initialize_normal
 from llmbook.retrieval.dense import tokenizer
 from llmbook.retrieval.questions import Question
+from llmbook.training import Examples, Trainer, TrainingConfig
 from llmbook.training.data import collate
 from llmbook.training.evaluation import evaluating
 from llmbook.training.objectives import Batch, Objective
@@ -91,6 +92,21 @@ def _encode(question: Question, code) -> dict:
         ]
         first, last = (inside[0], inside[-1]) if inside else (0, 0)
     return {"ids": code.ids, "types": code.type_ids, "first": first, "last": last}
+
+
+def train_reader(questions: Sequence[Question], seed: int = 0) -> SpanReader:
+    """MiniLM with a new head, which has seen each question once, in batches of 16.
+
+    Its embeddings and lower three layers stay as they are.
+    """
+    torch.manual_seed(seed)
+    reader = SpanReader(load_minilm())
+    freeze(reader.encoder, "embeddings", 0, 1, 2)
+    config = TrainingConfig(
+        steps=len(questions) // 16, batch_size=16, learning_rate=5e-4, warm_up=10,
+        weight_decay=0.0, seed=seed)  # fmt: skip
+    Trainer(reader, AnswerSpan(), Examples(encode_questions(questions), seed=seed), config).fit()
+    return reader.eval()
 
 
 def best_span(scores: Tensor, allowed: Tensor) -> tuple[int, int, float]:

@@ -2,7 +2,7 @@
 
 A name of code is made of words that a question uses one by one: ``train_test_split`` and
 ``RandomForest`` are cut where a programmer joined them, ``np.stack`` at the point. Stems are those
-of the Snowball stemmer for English (Porter 2001), so "stacked" meets "stack". Nothing is left out
+of the Snowball stemmer for English (Porter), so "stacked" meets "stack". Nothing is left out
 as too frequent: BM25 gives such words little weight by itself.
 
 Not here: phrases, spelling mistakes, languages other than English.

@@ -144,8 +144,8 @@ def greedy_oracle(sentences: Sequence[str], reference: str, budget: int) -> list
     """Sentences that raise the number of words shared with the reference most, one at a time.
 
     It reads the reference, so no method can use it: a ceiling for what sentences can reach
-    (Nallapati et al. 2017 choose their training labels so). Shared words are counted
-    as in ROUGE-1, each as often as it occurs in both, per word of the sentence.
+    (Nallapati et al. 2017 choose training labels greedily too, by ROUGE of the set). Shared
+    words are counted as in ROUGE-1, each as often as it occurs in both, per word of the sentence.
     """
     wanted = Counter(words(reference))
     counts = [Counter(words(sentence)) for sentence in sentences]
