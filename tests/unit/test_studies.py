@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from llmbook import translation
 from llmbook.studies import (
     block_ladder,
     classification,
@@ -203,3 +204,11 @@ def test_the_seed_decides_and_a_batch_is_the_same_for_two_models() -> None:
         for first in (True, True, False)
     ]
     assert losses[0] == losses[1] != losses[2]
+
+
+def test_the_shipped_recipe_of_phenomena_differs_in_seed_and_pairs_alone() -> None:
+    recipe = translation.RECIPES["phrases"]
+    assert phenomena.recipe("shipped", recipe.pairs, recipe.training.seed) == recipe
+    small = phenomena.recipe("small", "all phrases", 2)
+    assert (small.model["d_model"], small.training.steps) == (phenomena.WIDTH, phenomena.STEPS)
+    assert (small.pairs, small.training.seed) == ("all phrases", 2)

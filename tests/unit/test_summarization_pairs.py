@@ -116,6 +116,6 @@ def test_common_words_stand_in_enough_lines() -> None:
     ("Return x1 and x1.", "", ["and", "x1", "x1"]),
     ("", "source", []),
 ])
-def test_names_without_support(summary: str, source: str, expected: list[str]) -> None:
+def test_rare_words_without_support(summary: str, source: str, expected: list[str]) -> None:
     found = unsupported(summary, source, frozenset({"return", "the"}))
     assert sorted(found) == expected

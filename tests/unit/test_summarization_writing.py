@@ -265,6 +265,25 @@ def test_a_trace_holds_weights_and_gate_of_the_summary() -> None:
     assert tidy(ids) == greedy
 
 
+def test_a_trace_tells_copied_from_generated() -> None:
+    """Not in the source: 0. Nowhere else: 1. In both: between the copied probability and 1."""
+    decoder = tiny()
+    traced = Summarizer(decoder).trace("read_table", BODY)
+    kinds = set()
+    for t, token in enumerate(traced.summary):
+        places = [i for i, other in enumerate(traced.source) if other == token != "[SEP]"]
+        copied = sum((1 - traced.gate[t]) * traced.copied[t, i] for i in places)
+        generable = minilm_tokenizer().vocabulary[token] in decoder.written.tolist()
+        kinds.add((bool(places), generable))
+        if not places:
+            assert traced.part[t] == 0
+        elif not generable:
+            assert traced.part[t] == pytest.approx(1)
+        else:
+            assert copied < traced.part[t] < 1
+    assert len(kinds) > 1
+
+
 @pytest.mark.parametrize("texts", [[("", "")], [("", " \n ")], [("__", "")]])
 def test_nothing_to_read_is_refused(texts: list[tuple[str, str]]) -> None:
     with pytest.raises(ValueError, match="text 0 is empty"):

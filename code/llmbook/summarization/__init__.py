@@ -8,7 +8,7 @@
 ``learning``      recipes and the training of a decoder
 ``writing``       greedy and beam search
 ``summarizer``    encoder and decoder together; the shipped one
-``faithfulness``  names that a source does not hold
+``faithfulness``  rare words that a source does not hold
 
 ``python -m llmbook.summarization`` trains the model that ships with the book. Not here: ROUGE
 (``llmbook.evaluation``), long texts, summaries of several texts.

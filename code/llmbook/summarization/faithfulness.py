@@ -1,7 +1,8 @@
-"""Names in a summary that its source does not hold (chapter 8).
+"""Rare words in a summary that its source does not hold (chapter 8).
 
-A crude count: it finds a made-up name, not a made-up fact. "Does not return the mean" is faithful
-to "returns the mean", as far as this count sees. Maynez et al. (2020) let people judge.
+A crude count: it finds a made-up name, not a made-up fact, and finds a rare verb as well. "Does not
+return the mean" is faithful to "returns the mean", as far as this count sees. Maynez et al. (2020)
+let people judge.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ def common_words(lines: Iterable[str], least: int = COMMON) -> frozenset[str]:
     return frozenset(word for word, count in counts.items() if count >= least)
 
 
-def names(summary: str, common: frozenset[str]) -> list[str]:
-    """The names in a summary, in small letters.
+def rare_words(summary: str, common: frozenset[str]) -> list[str]:
+    """The rare words of a summary, in small letters; most names are among them.
 
-    A name is a word with a digit or an underscore, or one that is not in ``common``.
+    A word is rare if it has a digit or an underscore, or is not in ``common``.
     """
     return [
         word
@@ -33,14 +34,14 @@ def names(summary: str, common: frozenset[str]) -> list[str]:
 
 
 def unsupported(summary: str, source: str, common: frozenset[str]) -> list[str]:
-    """The names in a summary that do not occur in its source.
+    """The rare words of a summary that do not occur in its source.
 
-    A name is supported if the source holds it, with or without an s at its end, or holds it inside
+    A word is supported if the source holds it, with or without an s at its end, or holds it inside
     a longer word, as "csv" stands in "read_csv".
     """
     text = source.lower()
     return [
         word
-        for word in names(summary, common)
+        for word in rare_words(summary, common)
         if word not in text and word.removesuffix("s") not in text
     ]

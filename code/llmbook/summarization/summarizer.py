@@ -34,12 +34,14 @@ class Traced:
 
     source  S tokens of the source; ``copied`` (T, S) the pointer's weights on them
     gate    (T,), the probability to generate and not to copy
+    part    (T,), how much of the probability of the token that was written comes from copying
     """
 
     source: list[str]
     summary: list[str]
     copied: Tensor
     gate: Tensor
+    part: Tensor
 
 
 class Summarizer:
@@ -93,8 +95,13 @@ class Summarizer:
         batch = CachedPairs([source], hidden, [[special["[CLS]"], *ids]]).collate([0])
         read = self.decoder.read(batch["source"], batch["hidden"], batch["source_mask"])
         mixture = self.decoder.mix(batch["target"], read)
-        return Traced(minilm_tokenizer().tokens(source), [*minilm_tokenizer().tokens(ids), "[SEP]"],
-                      mixture.copied[0], mixture.gate[0])  # fmt: skip
+        written = torch.tensor([*ids, special["[SEP]"]])
+        whole = self.decoder.probabilities(mixture, read)[0].gather(1, written[:, None])[:, 0]
+        same = written[:, None] == batch["source"]  # (T, S)
+        copied, gate = mixture.copied[0], mixture.gate[0]
+        part = (1 - gate) * (copied * same).sum(1) / whole
+        pieces = minilm_tokenizer()
+        return Traced(pieces.tokens(source), pieces.tokens(written.tolist()), copied, gate, part)
 
 
 def ship(folder: Path, decoder: PointerDecoder, named: bool, facts: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@
            phenomena (``corpora.localized_phrases``)
 "names"    names from the CLDR and interface messages (``corpora.english_chinese``)
 
-Either is trained on the training splits alone, in both directions.
+Either is trained on the training splits alone: "phrases" in both directions, "names" to Chinese.
 """
 
 from __future__ import annotations
