@@ -12,8 +12,8 @@ import llmbook
 
 PACKAGE = Path(llmbook.__file__).parent
 ORDER = ("measure", "evaluation", "corpora", "pretrained", "tokenizers", "ngrams", "vectors",
-         "attention", "blocks", "models", "decoding", "training", "tuning", "classify",
-         "summarization", "translation", "retrieval", "ask", "studies", "plots")
+         "attention", "blocks", "models", "decoding", "training", "tuning", "safety",
+         "classify", "summarization", "translation", "retrieval", "ask", "studies", "plots")
 # low to high; environment stands beside
 # Allowed inside a function only.
 LAZY = {"environment": {"plots"}, "training": {"environment", "plots"}}

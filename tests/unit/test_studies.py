@@ -13,6 +13,7 @@ from llmbook import translation
 from llmbook.studies import (
     block_ladder,
     classification,
+    dual_use,
     labels,
     language_model,
     lengths,
@@ -20,6 +21,7 @@ from llmbook.studies import (
     norm_order,
     phenomena,
     plateau,
+    prefix,
     readers,
     scaling,
     settings,
@@ -27,7 +29,7 @@ from llmbook.studies import (
 )
 
 STUDIES = (norm_order, block_ladder, lengths, settings, plateau, scaling, labels, names,
-           phenomena, classification, readers)  # fmt: skip
+           phenomena, classification, readers, dual_use, prefix)  # fmt: skip
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.NAME)
