@@ -8,14 +8,15 @@ import pytest
 import torch
 
 from llmbook.corpora import Docstring
-from llmbook.models import Bert, BertConfig
-from llmbook.retrieval.questions import ask, entries, make_questions
+from llmbook.models import Bert, BertConfig, load_minilm
+from llmbook.retrieval.questions import ask, draw, entries, make_questions
 from llmbook.retrieval.reader import (
     AnswerSpan,
     SpanReader,
     best_span,
     encode_questions,
     read,
+    train_reader,
 )
 from llmbook.retrieval.squad import answer_f1, exact_match, normalize
 from llmbook.training.data import collate
@@ -132,3 +133,27 @@ def test_the_end_of_the_sequence_is_no_answer() -> None:
     assert found.answer
     assert found.answer in text
     assert found.margin < 9
+
+
+def test_questions_are_drawn_by_the_seed_alone() -> None:
+    pages = [PAGE._replace(id=str(i), name=f"stack_{i}") for i in range(6)]
+    every = draw(pages, 1000)
+    assert sorted(every) == sorted(make_questions(pages))
+    assert draw(pages, 3) == every[:3] != draw(pages, 3, seed=1)
+
+
+def test_training_moves_the_head_and_the_upper_layers_alone() -> None:
+    """And the seed decides, whatever was drawn before."""
+    pages = [PAGE._replace(id=str(i), name=f"stack_{i}") for i in range(60)]
+    before, questions = SpanReader(load_minilm()).state_dict(), draw(pages, 176)
+    assert len(questions) == 176
+    one, other = train_reader(questions, seed=1), train_reader(questions, seed=1)
+    after, again = one.state_dict(), other.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved == {name for name, p in one.named_parameters() if p.requires_grad}
+    still = ("encoder.embeddings", *(f"encoder.stack.blocks.{i}." for i in range(3)))
+    assert {name for name in before if name.startswith(still)}.isdisjoint(moved)
+    assert "encoder.stack.blocks.3.attention_norm.weight" in moved
+    assert all(torch.equal(after[name], again[name]) for name in after)
+    with pytest.raises(ValueError, match="warm_up"):
+        train_reader(questions[:175])

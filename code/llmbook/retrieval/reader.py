@@ -98,6 +98,9 @@ def train_reader(questions: Sequence[Question], seed: int = 0) -> SpanReader:
     """MiniLM with a new head, which has seen each question once, in batches of 16.
 
     Its embeddings and lower three layers stay as they are.
+
+    Raises:
+        ValueError: for fewer than 176 questions: the warm-up takes ten steps.
     """
     torch.manual_seed(seed)
     reader = SpanReader(load_minilm())

@@ -32,8 +32,8 @@ import torch
 from llmbook.decoding import generate
 from llmbook.models import GPT, GPTConfig
 from llmbook.models.mode import evaluating
-from llmbook.training import IGNORED, Examples, NextToken, Trainer, TrainingConfig
-from llmbook.training.objectives import Batch
+from llmbook.safety.texts import Texts
+from llmbook.training import IGNORED, NextToken, Trainer, TrainingConfig
 
 TOPICS = ("code", "room", "page", "gate", "seat", "locker", "train", "price", "year")
 FORBIDDEN, ALLOWED = TOPICS[0], TOPICS[1:]
@@ -157,15 +157,6 @@ def safety(
 # The model.
 
 
-class Texts(Examples):
-    """Examples without a mask: after the last word nothing is learned, and no word looks ahead."""
-
-    def draw(self, batch_size: int) -> Batch:
-        """{"ids": (B, T), "labels": (B, T)}."""
-        return {name: field for name, field in super().draw(batch_size).items()
-                if name != "attention_mask"}  # fmt: skip
-
-
 def new_model(seed: int) -> GPT:
     """A GPT of two blocks, 108,000 parameters, that reads words."""
     torch.manual_seed(seed)
@@ -181,18 +172,24 @@ SAFETY = TrainingConfig(steps=200, batch_size=64, learning_rate=3e-4, final_rate
                         weight_decay=0.01)  # fmt: skip
 
 
-def train(model: GPT, pairs: Pairs, config: TrainingConfig, given_learned: bool = False) -> None:
-    """Train in place; the order of the texts is drawn from the seed of ``config``.
+def examples(pairs: Pairs, given_learned: bool = False) -> list[dict[str, list[int]]]:
+    """Pairs as ids and labels.
 
     Args:
         given_learned: learn all words of a text, as in pretraining, not the reply alone
     """
-    examples = []
+    found = []
     for given, reply in pairs:
         first, second = ids(given), ids(reply)
         labels = (first if given_learned else [IGNORED] * len(first)) + second
-        examples.append({"ids": first + second, "labels": labels})
-    Trainer(model, NextToken(), Texts(examples, seed=config.seed), config, quiet=True).fit()
+        found.append({"ids": first + second, "labels": labels})
+    return found
+
+
+def train(model: GPT, pairs: Pairs, config: TrainingConfig, given_learned: bool = False) -> None:
+    """Train in place; the order of the texts is drawn from the seed of ``config``."""
+    texts = Texts(examples(pairs, given_learned), seed=config.seed)
+    Trainer(model, NextToken(), texts, config, quiet=True).fit()
 
 
 def pretrain(seed: int, followed: bool = True) -> GPT:

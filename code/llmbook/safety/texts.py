@@ -1,4 +1,4 @@
-"""Texts without a mask, for toy worlds whose models read short texts from the left (chapter 10)."""
+"""Texts without a mask, for toy worlds whose models read short texts from the left."""
 
 from __future__ import annotations
 
