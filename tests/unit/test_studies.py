@@ -21,6 +21,7 @@ from llmbook.studies import (
     norm_order,
     phenomena,
     plateau,
+    preferences,
     prefix,
     readers,
     scaling,
@@ -29,7 +30,8 @@ from llmbook.studies import (
 )
 
 STUDIES = (norm_order, block_ladder, lengths, settings, plateau, scaling, labels, names,
-           phenomena, classification, readers, dual_use, prefix)  # fmt: skip
+           phenomena, classification, readers, dual_use, prefix,
+           preferences)  # fmt: skip
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.NAME)

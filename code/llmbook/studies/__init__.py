@@ -13,6 +13,12 @@
 ``summaries``       what a writer of first lines owes to each of its parts (chapter 8)
 ``phenomena``       translating combinations that were held out (chapter 8)
 ``names``           translating names, by amount of data and by token (chapter 8)
+``readers``         a reader of questions in two wordings, five seeds (chapter 8)
+``prefix``          a refusal, the ways around it, and the repairs (chapter 9)
+``preferences``     shorter answers by direct preference optimization (chapter 9)
+``dual_use``        weights, gradient surgery and information against an exact front (chapter 9)
+``telling_apart``   gradient conflict while an assistant learns what to refuse (chapter 9)
+``encodings``       safety training in some of six encodings of one fact (chapter 10)
 
 ``python -m llmbook.studies.norm_order`` makes its results again, and so on. Not here: what a lab
 can run itself.
