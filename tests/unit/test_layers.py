@@ -11,8 +11,8 @@ import pytest
 import llmbook
 
 PACKAGE = Path(llmbook.__file__).parent
-ORDER = ("measure", "footprint", "evaluation", "corpora", "pretrained", "tokenizers", "ngrams", "vectors",
-         "attention", "blocks", "models", "decoding", "training", "tuning", "safety",
+ORDER = ("measure", "footprint", "evaluation", "corpora", "pretrained", "tokenizers", "ngrams",
+         "vectors", "attention", "blocks", "models", "decoding", "training", "tuning", "safety",
          "classify", "summarization", "translation", "retrieval", "ask", "studies", "plots")
 # low to high; environment stands beside
 # Allowed inside a function only.
