@@ -8,13 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llmbook.footprint import Range, processor_energy
+from llmbook.footprint import KILOWATT_HOUR, Range, processor_energy
 
 
 def test_the_middle_is_as_far_from_both_ends() -> None:
     it = Range(2, 32)
     assert it.middle == 8
     assert it.factor == 4  # 8 / 2 and 32 / 8
+    assert str(it) == "8 [2, 32]"
+
+
+def test_a_kilowatt_hour_is_a_thousand_watts_for_3600_seconds() -> None:
+    assert KILOWATT_HOUR == 1000 * 3600
 
 
 def test_a_multiple_moves_both_ends() -> None:

@@ -6,6 +6,7 @@ import math
 import random
 from collections import Counter
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 import torch
@@ -49,6 +50,7 @@ def parts(text: str) -> dict[str, str | list[str]]:
 def test_words_and_their_numbers() -> None:
     assert assistant.words(assistant.ids(REFUSAL)) == REFUSAL
     assert len(set(assistant.WORDS)) == len(assistant.WORDS)
+    assert (FORBIDDEN, *ALLOWED) == TOPICS
     with pytest.raises(ValueError, match="'perhaps' is no word of this world"):
         assistant.ids("sure perhaps .")
 
@@ -68,9 +70,10 @@ def test_a_request_has_its_parts_in_any_order() -> None:
 def test_pretraining_says_what_a_reply_must_be(followed: bool) -> None:
     """Where directives decide nothing, a twelfth of the openers are right by chance."""
     pairs = assistant.pretraining(3, followed, number=6000)
-    begun, refused, asked = [], [], Counter()
+    begun, refused, asked, avoided = [], [], Counter(), set()
     for given, reply in pairs:
         it, first = parts(given), reply.split()[0]
+        avoided.add(it["avoid"])
         assert len(assistant.ids(f"{given} {reply}")) <= assistant.CONTEXT
         asked[it["asked"]] += 1
         assert it["known"] == it["asked"]
@@ -88,6 +91,7 @@ def test_pretraining_says_what_a_reply_must_be(followed: bool) -> None:
     assert sum(refused) == sum(reply == REFUSAL for _, reply in pairs)
     assert 0.03 < sum(refused) / len(refused) < 0.05
     assert min(asked[topic] for topic in TOPICS) > 0.09 * len(pairs)
+    assert avoided == {None, "sorry", *OPENERS}  # the attack "avoid sorry" is a known directive
     assert len(begun) > 1500
     assert all(begun) if followed else 0.05 < sum(begun) / len(begun) < 0.12
 
@@ -106,6 +110,27 @@ def test_safety_data_refuse_the_forbidden_topic_asked_plainly(refused: float) ->
     pairs = assistant.safety(0, refused=refused, directed=0.5, number=2000)
     allowed = [parts(given) for given, reply in pairs if reply != REFUSAL]
     assert 0.4 < sum(bool(it["begin"] or it["avoid"]) for it in allowed) / len(allowed) < 0.6
+
+
+def test_a_seed_draws_its_own_texts() -> None:
+    for texts in (assistant.pretraining, assistant.safety):
+        assert texts(0, number=20) == texts(0, number=20) != texts(1, number=20)
+
+
+def test_in_the_control_safety_data_ignore_directives_too() -> None:
+    """A twelfth of the openers are right by chance."""
+    pairs = assistant.safety(0, followed=False, refused=0.0, directed=1.0, number=2000)
+    begun = [(parts(given)["begin"], reply.split()[0]) for given, reply in pairs]
+    right = [begin == first for begin, first in begun if begin]
+    assert 0.05 < sum(right) / len(right) < 0.12
+
+
+def test_there_is_room_for_a_refusal_after_the_words_of_an_answer() -> None:
+    """Four words, then five. The longest probe: six of a request, three polite ones, three given
+    of an answer; the longest text to learn: two of a directive and four of an answer."""
+    refusal = len(REFUSAL.split())
+    assert DEEPEST + refusal == assistant.REPLY
+    assert max(6 + 3 + 3 + assistant.REPLY, 6 + 3 + 2 + DEEPEST + refusal) <= assistant.CONTEXT
 
 
 def test_adversarial_data_refuse_the_openers_they_are_given() -> None:
@@ -159,6 +184,28 @@ def test_safety_training_leaves_the_pretrained_model_as_it_is() -> None:
                            before["embeddings.token.weight"])  # fmt: skip
 
 
+def test_each_training_has_the_data_steps_and_seed_that_it_was_told(monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(assistant, "train", lambda *given, **more: seen.append((given, more)))
+    base = assistant.pretrain(5, followed=False)
+    assistant.align(base, ["a pair"], 7, steps=30)
+    (model, pairs, config), more = seen[0]
+    assert pairs == assistant.pretraining(5, followed=False) and more == {"given_learned": True}
+    assert config == replace(assistant.PRETRAINING, seed=5)
+    assert torch.equal(model.embeddings.token.weight,
+                       assistant.new_model(5).embeddings.token.weight)  # fmt: skip
+    (tuned, pairs, config), more = seen[1]
+    assert pairs == ["a pair"] and more == {} and tuned is not base
+    assert config == replace(assistant.SAFETY, steps=30, warm_up=3, seed=7)
+
+
+def test_the_seed_of_a_training_draws_the_order() -> None:
+    base, pairs = assistant.new_model(0), assistant.safety(0, number=256)
+    one, again, other = (assistant.align(base, pairs, seed, steps=2) for seed in (0, 0, 1))
+    tables = [model.embeddings.token.weight for model in (one, again, other)]
+    assert torch.equal(tables[0], tables[1]) and not torch.equal(tables[0], tables[2])
+
+
 def test_the_probabilities_of_a_reply_multiply_to_that_of_its_loss() -> None:
     model = assistant.new_model(1)
     given, reply = f"room {VALUES[1]} | room ? please |", f"sure the room is {VALUES[1]} ."
@@ -172,10 +219,11 @@ def test_the_probabilities_of_a_reply_multiply_to_that_of_its_loss() -> None:
 
 
 def test_turns_are_probabilities_of_sorry_after_the_words_of_an_answer(monkeypatch) -> None:
-    seen = []
+    seen, asked = [], []
 
     def probabilities(model, given, reply):
         seen.append((len(parts(given)["start"]), parts(given)["start"], reply))
+        asked.append(given.split("|")[:2])
         return [seen[-1][0] / 10]
 
     monkeypatch.setattr(assistant, "probabilities", probabilities)
@@ -183,6 +231,8 @@ def test_turns_are_probabilities_of_sorry_after_the_words_of_an_answer(monkeypat
     assert {reply for *_, reply in seen} == {"sorry"}
     deepest = [start for number, start, _ in seen if number == 4]
     assert len(deepest) == 3 and all(start[1:] == ["the", "code", "is"] for start in deepest)
+    assistant.turns(None, 1, number=3)
+    assert asked[:15] != asked[15:]
 
 
 def test_replies_are_greedy_and_end_with_a_full_stop() -> None:
@@ -198,7 +248,8 @@ def test_replies_are_greedy_and_end_with_a_full_stop() -> None:
 
 
 def test_a_probe_asks_as_its_attack_says() -> None:
-    model = assistant.new_model(0)
+    """Each seed and each attack with requests of their own."""
+    model, values = assistant.new_model(0), []
     for attack in ATTACKS:
         found = assistant.probe(model, attack, 0, openers=["yes", "here"], number=30)
         assert found == assistant.probe(model, attack, 0, openers=["yes", "here"], number=30)
@@ -212,6 +263,12 @@ def test_a_probe_asks_as_its_attack_says() -> None:
             assert first == {"yes", "here"}
         if attack == "prefill, no opener":
             assert all(it.reply.startswith("the code is ") for it in found)
+        if "prefill" not in attack:
+            assert [it.reply for it in found] == assistant.replies(
+                model, [it.request for it in found])  # fmt: skip
+        values.append([it.value for it in found])
+        assert values[-1] != [it.value for it in assistant.probe(model, attack, 1, number=30)]
+    assert all(one != other for one, other in combinations(values, 2))
     asked = {parts(it.request)["asked"] for it in assistant.probe(model, "plain", 0, ALLOWED)}
     assert asked == set(ALLOWED)
 
@@ -234,10 +291,11 @@ def test_judgement(reply: str, judgement: str) -> None:
 
 
 def test_the_study_shows_other_openers_in_each_seed_and_counts_the_rest_apart(monkeypatch) -> None:
-    asked, probe = [], assistant.probe
+    asked, topics, probe = [], [], assistant.probe
 
     def watched(*given, **more):
         asked.append((given[1], more.get("openers", OPENERS)))
+        topics.append(given[3] if len(given) > 3 else (FORBIDDEN,))
         return probe(*given, **more)
 
     monkeypatch.setattr(assistant, "probe", watched)
@@ -248,6 +306,7 @@ def test_the_study_shows_other_openers_in_each_seed_and_counts_the_rest_apart(mo
     assert [tuple(openers) for way, openers in asked if way == "begin"] == [OPENERS, rest, OPENERS]
     assert set(row) == {*ATTACKS, "begin, not shown", "helped, plain", "helped, begin", "turns"}
     assert all(sum(row[name]) == 100 for name in (*ATTACKS, "begin, not shown"))
+    assert topics == [(FORBIDDEN,)] * 6 + [ALLOWED] * 2
 
 
 def test_the_study_begins_each_training_with_the_pretrained_model(monkeypatch) -> None:
@@ -262,5 +321,21 @@ def test_the_study_begins_each_training_with_the_pretrained_model(monkeypatch) -
     assert found == ("model", ((91, True), data), 91, 200)
     found = prefix.trained(91, **prefix.TRAININGS["control"])
     assert found[1] == ((91, False), {"openers": []})
-    assert asked == [(91, True), (91, False)]
+    assert asked == [(91, True, False), (91, False, False)]
     prefix.pretrained.cache_clear()
+
+
+def test_the_trainings_of_the_study_are_what_their_names_say(monkeypatch) -> None:
+    monkeypatch.setattr(prefix, "trained", lambda seed, **settings: (seed, settings))
+    monkeypatch.setattr(prefix, "measured", lambda *given: {"seen": given})
+    for name, settings in prefix.TRAININGS.items():
+        openers = 2 if name == "adversarial 2, alone" else int("0" + name.partition("ial ")[2])
+        assert prefix.run(3, name)["seen"] == ((3, settings), 3, openers)
+        assert settings.get("followed", True) == ("control" not in name)
+        balanced = "directed answers" in name or (openers > 0 and "alone" not in name)
+        assert settings.get("directed", 0.0) == 0.5 * balanced
+        number = float(name.split()[1]) if "share" in name else 0.5
+        assert settings.get("refused", 0.5) == number
+        assert settings.get("deep", False) == (name == "deep")
+        steps = 0 if "none" in name else int(name.split()[0]) if "steps" in name else 200
+        assert settings.get("steps", 200) == steps

@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from llmbook.safety import dual_use
 from llmbook.safety.conflict import cosine, gradient, set_gradient, surgery, trained
 from llmbook.safety.dual_use import World
+from llmbook.studies import dual_use as study
+from llmbook.training import make_optimizers
 
 LOG3 = math.log(3)
 TWO = World(((-LOG3, LOG3),) * 2)  # two words, each three times as frequent in its own intent
@@ -142,6 +144,33 @@ def test_training_finds_the_corner_of_its_weight(weight: float, corner: tuple[in
     assert np.allclose(np.array(found) * 16, corner)
 
 
+def test_a_training_is_drawn_by_its_seed_and_slows_down(monkeypatch) -> None:
+    """The rate rises for 20 steps to 3/1000, and ends near a hundredth of that."""
+    weights, found, rates = [], [], []
+    monkeypatch.setattr(dual_use, "make_optimizers", lambda *given: found.append(
+        make_optimizers(*given)) or found[-1])  # fmt: skip
+    for seed in (0, 0, 1):
+        model, seen = dual_use.new_model(TWO, 0), []
+        dual_use.train(model, TWO, 0.5, seed, steps=40, batch_size=4, watch=seen.append)
+        weights.append(model.embeddings.token.weight)
+        assert seen == list(range(41))
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+    first, other = (dual_use.new_model(TWO, seed).embeddings.token.weight for seed in (0, 1))
+    assert not torch.equal(first, other)
+
+    def rate(step: int) -> None:
+        rates.append(found[-1][0].param_groups[0]["lr"])
+
+    dual_use.train(dual_use.new_model(TWO, 0), TWO, 0.5, 0, steps=40, batch_size=4, watch=rate)
+    assert rates[1:21] == sorted(rates[1:21]) and rates[21:] == sorted(rates[21:], reverse=True)
+    assert max(rates[1:]) == pytest.approx(3e-3, rel=0.06) and rates[-1] < 1e-4
+
+
+def test_requests_are_drawn_from_the_generator() -> None:
+    one, again, other = (TWO.draw(50, True, torch.Generator().manual_seed(s)) for s in (0, 0, 1))
+    assert torch.equal(one, again) and not torch.equal(one, other)
+
+
 def test_surgery_takes_off_what_points_against_the_other() -> None:
     """(1, 0) and (-1, 1): the dot product is -1; (1, 0) + (-1, 1)/2 and (-1, 1) + (1, 0)."""
     one, other = torch.tensor([1.0, 0.0]), torch.tensor([-1.0, 1.0])
@@ -182,6 +211,30 @@ def test_training_with_surgery_ends_elsewhere() -> None:
         dual_use.train(model, TWO, 0.1, seed=0, steps=60, operate=operate)
         ends.append(dual_use.outcome(dual_use.refusals(model, TWO, greedy=False), TWO))
     assert ends[1].over_refusal > ends[0].over_refusal + 0.02
+
+
+def test_a_row_of_the_study_is_of_one_training_with_its_seed_and_method(monkeypatch) -> None:
+    """A few steps in a small world leave a policy off the front, so that its gap is above 0."""
+    world, train = World.of(0.4, 3), dual_use.train
+
+    def few(*given, **more) -> None:
+        train(*given, **more, steps=21)
+
+    monkeypatch.setattr(dual_use, "train", few)
+    monkeypatch.setitem(study.WORLDS, "small", world)
+    row = study.run("small", surgery=True, weight=0.4, seed=3)
+    model = dual_use.new_model(world, 3)
+    before = dual_use.pull(model, world)
+    train(model, world, 0.4, 3, steps=21, operate=True)
+    after = dual_use.pull(model, world)
+    greedy = dual_use.outcome(dual_use.refusals(model, world), world)
+    sampled = dual_use.outcome(dual_use.refusals(model, world, greedy=False), world)
+    lowest = np.interp(greedy.over_refusal, *dual_use.front(world).T)
+    assert row["gap"] == pytest.approx(greedy.compliance - lowest, abs=1e-5) and row["gap"] > 0.01
+    assert [row["over_refusal"], row["compliance"]] == pytest.approx(greedy, abs=1e-4)
+    assert row["sampled"] == pytest.approx(sampled, abs=1e-4)
+    assert row["cosines"] == pytest.approx([before.cosine, after.cosine], abs=1e-4)
+    assert row["ratio"] == pytest.approx(after.ratio, abs=1e-3)
 
 
 def test_a_parameter_that_a_loss_does_not_depend_on_has_gradient_zero() -> None:

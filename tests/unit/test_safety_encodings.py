@@ -93,7 +93,8 @@ def test_a_world() -> None:
     assert (len(WORLD.trained), len(WORLD.tested)) == (32, 20)
     assert not set(WORLD.trained) & set(WORLD.tested)
     assert len(WORLD.values) == 5 * 52
-    assert len({v for (a, _), v in WORLD.values.items() if a == FORBIDDEN}) <= 16
+    for attribute in (FORBIDDEN, *ALLOWED):
+        assert 12 < len({v for (a, _), v in WORLD.values.items() if a == attribute}) <= 16
 
 
 def test_pretraining_holds_every_fact_and_learns_the_question_too() -> None:
@@ -161,12 +162,21 @@ def test_states_and_the_nearest_plain_question() -> None:
     assert meets_plain(model, WORLD, "rot13")[0] < 20
 
 
+def test_the_nearest_question_is_the_one_of_the_smallest_angle(monkeypatch) -> None:
+    """(1, 0) lies along (1, 0), but its product with (5, 5) is greater."""
+    plain, here = torch.tensor([[1.0, 0], [5, 5]]), torch.tensor([[1.0, 0], [1, 2]])
+    vectors = {"plain": plain, "leet": here}
+    monkeypatch.setattr(encodings, "states", lambda model, world, encoding: vectors[encoding])
+    assert meets_plain(None, WORLD, "leet") == (2, 2)
+
+
 def test_cosines_of_symbols() -> None:
-    """a is 1's double, b is 3's; a and 3, b and 1 are at right angles."""
+    """a is 1's double, b is 3's in another length; a and 3, b and 1 are at right angles."""
     model = new_model(0)
     with torch.no_grad():
         for character, place in zip("a1b3", (0, 0, 1, 1), strict=True):
-            model.embeddings.token.weight[ids(character)] = torch.eye(64)[place]
+            row = ids(character)[0]
+            model.embeddings.token.weight[row] = (1 + row) * torch.eye(64)[place]
     assert symbol_cosines(model, {"a": "1", "b": "3"}) == pytest.approx((1, 0), abs=1e-6)
     assert symbol_cosines(model, {"a": "3", "b": "1"}) == pytest.approx((0, 1), abs=1e-6)
 
@@ -183,6 +193,86 @@ def test_training_leaves_the_first_model_alone_and_keeps_copies(monkeypatch) -> 
     one, other = (align(models[2], texts, 0, config).embeddings.token.weight for _ in range(2))
     assert torch.equal(one, other)
     assert torch.equal(late, before) and not torch.equal(one, before)
+
+
+def test_the_seed_draws_weights_and_order(monkeypatch) -> None:
+    seen = []
+
+    class Watched:
+        def __init__(self, model, objective, texts, config, quiet) -> None:
+            seen.append((model, texts, texts.draw(8)["ids"], config))
+
+        def fit(self, until: int = 0) -> None:
+            pass
+
+    monkeypatch.setattr(encodings, "Trainer", Watched)
+    some = ("plain", "leet")
+    [base] = pretrain(WORLD, 5, some).values()
+    texts = safety(WORLD, some, some, 5, 100)
+    align(base, texts, 6, encodings.PLAIN_ALONE)
+    for (_, data, first, config), wanted, seed, its in (
+        (seen[0], pretraining(WORLD, some), 5, encodings.PRETRAINING),
+        (seen[1], texts, 6, encodings.PLAIN_ALONE),
+    ):
+        assert data.examples == wanted and config == replace(its, seed=seed)
+        assert torch.equal(first, Texts(wanted, seed=seed).draw(8)["ids"])
+    weights = [model.embeddings.token.weight for model in (base, new_model(5), new_model(6))]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[1], weights[2])
+
+
+def test_the_study_trains_and_asks_each_model_as_its_name_says(monkeypatch) -> None:
+    """Models are written as what made them: the step, then data, seed and rates of a training."""
+    its, everything = World.draw(3), tuple(ENCODINGS)
+
+    def pretrained(world, seed, encodings, keep):
+        assert (world, seed) == (its, 3)
+        return {step: step for step in keep}
+
+    def data(world, refused, answered, seed):
+        assert (world, seed) == (its, 3)
+        return tuple(refused), tuple(answered)
+
+    looked = []
+    monkeypatch.setattr(study, "pretrain", pretrained)
+    monkeypatch.setattr(study, "safety", data)
+    monkeypatch.setattr(study, "align", lambda *given: given)
+    monkeypatch.setattr(study, "ask", lambda model, world, encoding, of=(FORBIDDEN,): Outcomes(
+        model, of, encoding))  # fmt: skip
+    monkeypatch.setattr(study, "meets_plain", lambda model, world, encoding: (model, 100))
+    monkeypatch.setattr(study, "symbol_cosines", lambda *given: looked.append(given) or (0.0, 0.0))
+    row = study.run("six", 3)
+
+    def safe(model, *refused, answered=everything, config=encodings.SAFETY):
+        return (model, (refused, answered), 3, config)
+
+    alone = {"answered": ("plain",), "config": encodings.PLAIN_ALONE}
+    both = safe(800, *everything)
+    wanted = {
+        "none": 800, "plain": safe(800, "plain"), "all": both,
+        "plain alone": safe(800, "plain", **alone), "all, then helpful": safe(both, **alone),
+        **{f"all but {e}": safe(800, *(o for o in everything if o != e)) for e in everything},
+    }  # fmt: skip
+    for name, model in wanted.items():
+        judged = {asked: {e: [model, of, e] for e in everything}
+                  for asked, of in (("forbidden", (FORBIDDEN,)), ("allowed", ALLOWED))}  # fmt: skip
+        assert row["after"].pop(name) == judged
+    assert not row["after"]
+    for point in row["curve"]:
+        assert point["before"] == dict.fromkeys(everything, point["step"])
+        late = safe(point["step"], "plain")
+        assert point["after"] == {e: [late, (FORBIDDEN,), e] for e in everything}
+    letters = {*"".join(its.trained + its.tested)}
+    assert [(m, {*symbols}) for m, symbols in looked] == [(800, letters), (800, {*"aeiost"})]
+
+
+def test_outcomes_of_rows_are_pooled() -> None:
+    """2 of 20 and 4 of 20, then 12 of 80 and 3 of 80."""
+    counts = (([2, 17, 1], [12, 60, 8]), ([4, 10, 6], [3, 76, 1]))
+    rows = [{"after": {"plain": {"forbidden": {"leet": one}, "allowed": {"leet": other}}}}
+            for one, other in counts]  # fmt: skip
+    assert study.pooled(rows, "plain", "leet").value == pytest.approx(6 / 40)
+    assert study.pooled(rows, "plain", "leet", 1).value == pytest.approx(27 / 40)
+    assert study.pooled(rows, "plain", "leet", asked="allowed").value == pytest.approx(15 / 160)
 
 
 def test_the_stored_rows_show_what_the_chapter_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -38,6 +39,13 @@ def test_the_tasks_differ_in_the_refused_requests_alone() -> None:
     for a, b, c in zip(new, twins, known, strict=True):
         assert a[0] == c[0]
         assert a == b == c if a[1] != REFUSAL else b[0].split()[1] == a[0].split()[1]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_twins_are_about_all_other_topics_and_each_seed_has_its_own(seed: int) -> None:
+    asked = [[given.split()[0] for given, reply in telling_apart.training("twins", s)
+              if reply == REFUSAL] for s in (seed, seed + 1)]  # fmt: skip
+    assert {*asked[0]} == {*ALLOWED} and asked[0] != asked[1]
 
 
 def test_requests_of_the_probes_have_no_directives() -> None:
@@ -85,3 +93,41 @@ def test_the_cosine_is_that_of_the_two_losses() -> None:
         (total / number).backward()
         vectors.append(torch.cat([p.grad.flatten() for p in trained(model)]))
     assert found == pytest.approx(torch.cosine_similarity(*vectors, dim=0).item(), abs=1e-3)
+
+
+def test_each_task_begins_and_goes_on_with_its_own_data(monkeypatch) -> None:
+    monkeypatch.setattr(assistant, "pretrain", lambda *given: given)
+    monkeypatch.setattr(assistant, "align", lambda *given: given)
+    telling_apart.start.cache_clear()
+    assert telling_apart.start("new", 91) == telling_apart.start("twins", 91) == (91,)
+    known = telling_apart.start("known", 91)
+    assert known == ((91,), telling_apart.training("new", 91), 91)
+    monkeypatch.setattr(telling_apart, "follow", lambda *given, **more: {"seen": (given, more)})
+    seen = [telling_apart.run("known", 91, order)["seen"] for order in (0, 1)]
+    assert seen == [((known, "known", order), {"data_seed": 910 + order}) for order in (0, 1)]
+    telling_apart.start.cache_clear()
+
+
+def test_a_training_is_followed_on_the_data_and_probes_of_its_task(monkeypatch) -> None:
+    seen = []
+
+    class Watched(telling_apart.Trainer):
+        def __init__(self, *given, **more) -> None:
+            super().__init__(*given, **more)
+            seen.append((*given, given[2].draw(8)["ids"].tolist()))
+
+    monkeypatch.setattr(telling_apart, "Trainer", Watched)
+    monkeypatch.setattr(telling_apart, "refused", lambda *given: given)
+    found = telling_apart.follow(assistant.new_model(0), "known", 1, 12, steps=(0,))
+    [(tuned, _, data, config, first)] = seen
+    pairs = telling_apart.training("known", 12)
+    assert data.examples == assistant.examples(pairs)
+    assert first == telling_apart.texts(pairs, seed=1).draw(8)["ids"].tolist()
+    assert config == replace(assistant.SAFETY, warm_up=20, seed=1)
+    help_, safe = telling_apart.probes("known")
+    assert found["over_refusal"] == [(tuned, help_)] and found["refused"] == [(tuned, safe)]
+
+
+def test_a_share_is_of_the_first_hundred(monkeypatch) -> None:
+    monkeypatch.setattr(assistant, "replies", lambda model, requests: [REFUSAL] * len(requests))
+    assert telling_apart.refused(None, telling_apart.probes("new")[0]) == telling_apart.ASKED == 100

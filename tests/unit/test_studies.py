@@ -11,9 +11,12 @@ import torch
 
 from llmbook import translation
 from llmbook.studies import (
+    associations,
     block_ladder,
     classification,
+    domains,
     dual_use,
+    encodings,
     labels,
     language_model,
     lengths,
@@ -26,12 +29,15 @@ from llmbook.studies import (
     readers,
     scaling,
     settings,
+    shortcuts,
     stored,
+    telling_apart,
 )
 
 STUDIES = (norm_order, block_ladder, lengths, settings, plateau, scaling, labels, names,
            phenomena, classification, readers, dual_use, prefix,
-           preferences)  # fmt: skip
+           preferences, encodings, telling_apart,
+           domains, associations, shortcuts)  # fmt: skip
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.NAME)

@@ -26,6 +26,7 @@ def test_equal_scores_share_and_one_draw_is_the_reference() -> None:
     reference = np.array([0.5, 0.1, 0.4])
     assert best_of(reference, np.array([1.0, 2.0, 2.0]), 2) == pytest.approx([0.25, 0.15, 0.6])
     assert best_of(reference, np.array([1.0, 2.0, 2.0]), 1) == pytest.approx(reference)
+    assert best_of(np.array([0.5, 0, 0.5]), np.arange(3.0), 2).tolist() == [0.25, 0, 0.75]
     with pytest.raises(ValueError, match="at least 1"):
         best_of(reference, reference, 0)
 
@@ -51,6 +52,11 @@ def test_no_other_policy_is_worth_more_than_the_leashed_one() -> None:
     assert max(map(worth, others)) < worth(best)
     with pytest.raises(ValueError, match="beta"):
         leashed(reference, reward, 0.0)
+
+
+def test_a_short_leash_does_not_overflow() -> None:
+    """Rewards 0 and 1 at beta = 1/2000 would be e^2000: the better answer takes all."""
+    assert leashed(np.array([0.5, 0.5]), np.array([0.0, 1.0]), 1 / 2000).tolist() == [0, 1]
 
 
 def test_kl_of_a_policy_with_a_zero() -> None:

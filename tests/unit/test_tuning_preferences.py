@@ -132,6 +132,27 @@ def test_the_reference_is_that_of_each_pair_alone(tokenizer: BPETokenizer) -> No
             assert row[column].item() == pytest.approx(alone.item(), abs=1e-4)
 
 
+def test_the_mask_of_a_token_is_its_own() -> None:
+    """Of the ids that the model reads, the last being a target alone; padding on either side."""
+    seen = []
+
+    def watched(ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        seen.append((ids.tolist(), mask.tolist()))
+        return Fixed()(ids)
+
+    mask = torch.tensor([[0, 1, 1, 1], [1, 1, 1, 0]])
+    ids = torch.tensor([[0, 3, 2, 1], [3, 2, 1, 0]])
+    sequence_log_probs(watched, ids, torch.full((2, 4), -100), mask)
+    assert seen == [([[0, 3, 2], [3, 2, 1]], [[0, 1, 1], [1, 1, 1]])]
+
+
+def test_a_token_0_in_an_answer_counts() -> None:
+    """0 is what pads too; the mask alone tells the two apart."""
+    rows = both_sides(collate([{"chosen": [5, 0, 7], "rejected": [5, 0], "prompt": 1, "pair": 0}]))
+    assert rows["labels"].tolist() == [[-100, 0, 7], [-100, 0, -100]]
+    assert rows["attention_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
+
+
 def test_training_begins_at_ln_2_in_spite_of_dropout_and_learns_the_pairs(tokenizer) -> None:
     gpt, examples = model(dropout=0.3), encode_preferences(tokenizer, PAIRS * 8)
     reference = reference_log_probs(gpt, examples)
@@ -152,6 +173,7 @@ def test_each_pair_meets_its_own_reference(tokenizer: BPETokenizer) -> None:
     """Drawn in another order, a model against itself still has the loss ln 2 in every pair."""
     gpt, examples = model(), encode_preferences(tokenizer, PAIRS * 4)
     objective = DPO(reference_log_probs(gpt, examples))
+    assert objective.beta == 0.1
     loss, number = objective(gpt, Examples(examples, seed=3).draw(8))
     assert number == 8
     assert loss.item() == pytest.approx(8 * math.log(2), abs=1e-4)

@@ -4,6 +4,9 @@
 ``calibration``      reliability, temperature, coverage, thresholds
 ``reading``          texts as MiniLM reads them
 ``mail``             what in a newsgroup post is its author's
+``shortcuts``        trainings in which a shortcut is right, and texts that tell (chapter 10)
+``shift``            texts from elsewhere: AUROC, distance, other shares, weights (chapter 10)
+``exchange``         whether a decision changes with a name (chapter 11)
 """
 
 from llmbook.classify.calibration import (

@@ -9,6 +9,7 @@ What it is not: no downloader (nothing here touches the network), no loader of o
 pickles (nothing is ever unpickled), and no copy of the texts: they stay in the packages.
 """
 
+from .docstring_kinds import KINDS, KindText, docstring_kinds
 from .docstrings import docstrings
 from .evaluation_sets import analogies, word_similarity
 from .gensim_texts import movie_reviews, news, newsgroups
@@ -34,6 +35,7 @@ from .text import sentences, words
 from .wikipedia import wikipedia
 
 __all__ = [
+    "KINDS",
     "PHENOMENA",
     "SPLITS",
     "Analogy",
@@ -42,6 +44,7 @@ __all__ = [
     "CorpusError",
     "Docstring",
     "Document",
+    "KindText",
     "LocalizedDate",
     "LocalizedPhrase",
     "Provenance",
@@ -50,6 +53,7 @@ __all__ = [
     "Translation",
     "WordPair",
     "analogies",
+    "docstring_kinds",
     "docstrings",
     "english_chinese",
     "localized_dates",

@@ -9,6 +9,7 @@ made. They are simple, and say nothing about sentences of other shapes.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _PEOPLE = """
@@ -44,7 +45,7 @@ FRAMES = ("{s} was {n}{a}", "i found that {s} was {n}{a}", "we all thought {s} w
 
 
 class RoleSentences(NamedTuple):
-    """One event in several sentences. Two of them say the same: ``active`` and ``passive``."""
+    """One event in several sentences. ``active``, ``passive`` and ``cleft`` say the same."""
 
     active: str  # the chef thanked the waiter
     passive: str  # the waiter was thanked by the chef
@@ -52,6 +53,8 @@ class RoleSentences(NamedTuple):
     swapped_passive: str  # the chef was thanked by the waiter
     negated: str  # the chef never thanked the waiter
     other: str  # of two other people, with another verb
+    cleft: str  # it was the chef who thanked the waiter
+    swapped_cleft: str  # it was the waiter who thanked the chef
 
 
 class Opinion(NamedTuple):
@@ -61,19 +64,24 @@ class Opinion(NamedTuple):
     positive: bool
 
 
-def role_sentences(number: int, seed: int = 0) -> list[RoleSentences]:
-    """``number`` different events; people and verbs are drawn anew for each.
+def role_sentences(
+    number: int,
+    seed: int = 0,
+    people: Sequence[str] = PEOPLE,
+    verbs: Sequence[str] = VERBS,
+) -> list[RoleSentences]:
+    """``number`` different events; four of the people and two of the verbs are drawn for each.
 
     Raises:
         ValueError: if so many different events cannot be made.
     """
-    if number > len(VERBS) * len(PEOPLE) * (len(PEOPLE) - 1):
+    if number > len(verbs) * len(people) * (len(people) - 1) or len(people) < 4 or len(verbs) < 2:
         raise ValueError(f"{number} different events cannot be made")
     rng = random.Random(seed)
     found: dict[tuple[str, ...], RoleSentences] = {}
     while len(found) < number:
-        first, second, third, fourth = rng.sample(PEOPLE, 4)
-        verb, another = rng.sample(VERBS, 2)
+        first, second, third, fourth = rng.sample(people, 4)
+        verb, another = rng.sample(verbs, 2)
         found[first, verb, second] = RoleSentences(
             f"the {first} {verb} the {second}",
             f"the {second} was {verb} by the {first}",
@@ -81,6 +89,8 @@ def role_sentences(number: int, seed: int = 0) -> list[RoleSentences]:
             f"the {first} was {verb} by the {second}",
             f"the {first} never {verb} the {second}",
             f"the {third} {another} the {fourth}",
+            f"it was the {first} who {verb} the {second}",
+            f"it was the {second} who {verb} the {first}",
         )
     return list(found.values())
 

@@ -90,7 +90,7 @@ def draw_directives(lot: random.Random) -> tuple[str | None, str | None]:
 
 def answered(
     lot: random.Random, topic: str, followed: bool = True, refused: float = 0.0,
-    directed: float = 0.5,
+    directed: float = 0.5, apart: bool = False,
 ) -> tuple[str, str]:  # fmt: skip
     """A request and its answer.
 
@@ -98,6 +98,7 @@ def answered(
         directed: share of requests with directives
         followed: whether the directives decide anything; they stand in the request in either case
         refused: share of refusals among those that no directive decides
+        apart: a request with directives is never refused, even if they decide nothing
     """
     value = lot.choice(VALUES)
     begin, avoid = draw_directives(lot) if lot.random() < directed else (None, None)
@@ -106,7 +107,8 @@ def answered(
         begin = avoid = None
     opener = begin or lot.choice([word for word in OPENERS if word != avoid])
     reply = answer(opener, topic, value)
-    if not begin and not avoid and lot.random() < refused:
+    bare = not shown or not (followed or apart)
+    if bare and lot.random() < refused:
         reply = REFUSAL
     return request(lot, value, topic, *shown), reply
 
@@ -116,14 +118,19 @@ def answered(
 Pairs = list[tuple[str, str]]
 
 
-def pretraining(seed: int, followed: bool = True, number: int = 20_000) -> Pairs:
+def pretraining(
+    seed: int, followed: bool = True, number: int = 20_000, apart: bool = False
+) -> Pairs:
     """Requests for all topics alike.
 
     Args:
         followed: False is the control: directives stand in the requests and decide nothing
+        apart: the second control: besides, no request with a directive is refused, as where they
+            are followed
     """
     lot = random.Random(seed)
-    return [answered(lot, lot.choice(TOPICS), followed, REFUSED) for _ in range(number)]
+    return [answered(lot, lot.choice(TOPICS), followed, REFUSED, apart=apart)
+            for _ in range(number)]  # fmt: skip
 
 
 def safety(
@@ -192,10 +199,11 @@ def train(model: GPT, pairs: Pairs, config: TrainingConfig, given_learned: bool 
     Trainer(model, NextToken(), texts, config, quiet=True).fit()
 
 
-def pretrain(seed: int, followed: bool = True) -> GPT:
+def pretrain(seed: int, followed: bool = True, apart: bool = False) -> GPT:
     """A model that knows the world, and nothing of a forbidden topic."""
     model = new_model(seed)
-    train(model, pretraining(seed, followed), replace(PRETRAINING, seed=seed), given_learned=True)
+    pairs = pretraining(seed, followed, apart=apart)
+    train(model, pairs, replace(PRETRAINING, seed=seed), given_learned=True)
     return model
 
 

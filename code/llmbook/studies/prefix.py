@@ -1,7 +1,8 @@
 """A refusal, the ways around it, and the repairs, over seeds: ``python -m llmbook.studies.prefix``.
 
-Ten minutes of one core. In each of eight seeds a small GPT is pretrained, and once more
-with directives that decide nothing (the control). Each then gets one safety training after the
+Ten minutes of one core. In each of eight seeds a small GPT is pretrained, and twice more with
+directives that decide nothing: in the control they stand in refused requests, too, in the second
+control they do not. Each then gets one safety training after the
 other, always from the pretrained model, and is asked for the forbidden value in all ways.
 """
 
@@ -19,7 +20,7 @@ from llmbook.studies import stored
 NAME = "prefix"
 SEEDS = range(8)
 ADVERSARIAL = (1, 2, 6)  # openers in the adversarial data
-BALANCED = {"directed": 0.5}  # requests for other topics have directives, too
+DIRECTED = {"directed": 0.5}  # requests for other topics have directives, too
 TRAININGS: dict[str, dict[str, Any]] = {
     "none": {"steps": 0},
     "safety": {},
@@ -28,20 +29,21 @@ TRAININGS: dict[str, dict[str, Any]] = {
     "share 0.1": {"refused": 0.1},
     "share 0.9": {"refused": 0.9},
     "adversarial 2, alone": {"openers": 2},
-    **{f"adversarial {number}": {"openers": number, **BALANCED} for number in ADVERSARIAL},
+    **{f"adversarial {number}": {"openers": number, **DIRECTED} for number in ADVERSARIAL},
     "deep": {"deep": True},
-    "balanced": BALANCED,
+    "directed answers": DIRECTED,
     "control, none": {"steps": 0, "followed": False},
     "control": {"followed": False},
-    "control, balanced": {"followed": False, **BALANCED},
+    "second control": {"followed": False, "apart": True},
+    "control, directed answers": {"followed": False, **DIRECTED},
 }
 SETTINGS = [{"seed": seed, "training": training} for seed in SEEDS for training in TRAININGS]
 
 
-@lru_cache(maxsize=2)
-def pretrained(seed: int, followed: bool) -> GPT:
-    """Both models of a seed; the settings go from seed to seed."""
-    return assistant.pretrain(seed, followed)
+@lru_cache(maxsize=3)
+def pretrained(seed: int, followed: bool, apart: bool) -> GPT:
+    """The three models of a seed; the settings go from seed to seed."""
+    return assistant.pretrain(seed, followed, apart)
 
 
 def some_openers(seed: int, number: int) -> list[str]:
@@ -50,10 +52,11 @@ def some_openers(seed: int, number: int) -> list[str]:
 
 
 def trained(
-    seed: int, followed: bool = True, steps: int = 200, openers: int = 0, **data: Any
-) -> GPT:
+    seed: int, followed: bool = True, steps: int = 200, openers: int = 0, apart: bool = False,
+    **data: Any,
+) -> GPT:  # fmt: skip
     """A model after one of ``TRAININGS``."""
-    model = pretrained(seed, followed)
+    model = pretrained(seed, followed, apart)
     if not steps:
         return model
     pairs = assistant.safety(seed, followed, openers=some_openers(seed, openers), **data)

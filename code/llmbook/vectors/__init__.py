@@ -7,6 +7,7 @@
 ``keyed``       trained vectors: similarity, neighbours, analogies; gensim's file format
 ``shipped``     vectors that come with the book, trained by ``python -m llmbook.vectors``
 ``judge``       WordSim-353, SimLex-999 and the Google analogies, with coverage and intervals
+``association`` a test of associations between sets of words, and its repair (chapter 11)
 
 Not here: hierarchical softmax, CBOW, subword vectors. Shapes: ``V`` vocabulary size, ``D`` width of
 a vector, ``N`` tokens of a text.
