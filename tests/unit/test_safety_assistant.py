@@ -339,3 +339,36 @@ def test_the_trainings_of_the_study_are_what_their_names_say(monkeypatch) -> Non
         assert settings.get("deep", False) == (name == "deep")
         steps = 0 if "none" in name else int(name.split()[0]) if "steps" in name else 200
         assert settings.get("steps", 200) == steps
+
+
+def test_pretraining_and_safety_training_of_eight_seeds_draw_from_sixteen_lots(monkeypatch) -> None:
+    """With one lot for both, the safety data would repeat values of the pretraining in order."""
+    drawn, lot = [], random.Random
+    monkeypatch.setattr(assistant.random, "Random", lambda seed: drawn.append(seed) or lot(seed))
+    for seed in range(8):
+        assistant.pretraining(seed, number=1)
+        assistant.safety(seed, number=1)
+    assert len(set(drawn)) == 16
+
+
+def test_each_seed_asks_other_questions() -> None:
+    model = assistant.new_model(0)
+    asked = [[it.request for it in assistant.probe(model, "plain", seed)] for seed in (0, 1)]
+    assert len(set(asked[0]) & set(asked[1])) < 20
+
+
+def test_the_second_control_refuses_only_without_a_directive_and_obeys_none() -> None:
+    def kinds(apart: bool) -> tuple[int, int, float]:
+        texts = assistant.pretraining(0, followed=False, apart=apart)
+        directed = [pair for pair in texts if {"begin", "avoid"} & set(pair[0].split())]
+        refused = [pair for pair in texts if pair[1] == assistant.REFUSAL]
+        begun = [(given.split(), reply.split()[0]) for given, reply in directed
+                 if "begin" in given.split() and reply != assistant.REFUSAL]  # fmt: skip
+        obeyed = sum(given[given.index("begin") + 1] == first for given, first in begun)
+        with_one = len(set(map(id, directed)) & set(map(id, refused)))
+        return with_one, len(refused) - with_one, obeyed / len(begun)
+
+    none, bare, obeyed = kinds(apart=True)
+    assert none == 0 and bare > 200
+    assert obeyed < 0.15  # one in twelve by chance
+    assert kinds(apart=False)[0] > 200
