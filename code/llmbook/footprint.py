@@ -37,6 +37,7 @@ class Range:
 
     @property
     def middle(self) -> float:
+        """The geometric mean of the two ends, in their unit."""
         return math.sqrt(self.low * self.high)
 
     @property

@@ -66,6 +66,9 @@ def label_points(labels: Sequence[str], points: np.ndarray, axes: Axes) -> None:
 
     ``points`` has shape (number of labels, 2), in data coordinates. Call it when the limits of the
     axes are final: what is free depends on them.
+
+    Raises:
+        ValueError: if a label finds no free place, or labels and points differ in number.
     """
     axes.figure.draw_without_rendering()  # the layout moves the axes only when it is drawn
     dots = axes.transData.transform(points)
@@ -114,6 +117,9 @@ def attention_map(
 
     White is 0, dark blue is 1, in every map, so that maps can be compared. ``numbers`` writes each
     weight into its cell, and is the rule up to ten columns; a cell that is exactly 0 stays empty.
+
+    Raises:
+        ValueError: if the names do not fit the shape.
     """
     weights = np.asarray(weights)
     keys = queries if keys is None else keys

@@ -58,6 +58,15 @@ def mystnb(part: str, **values: object):
     return lab(lambda cells, _: cells[3]["metadata"]["mystnb"][part].update(values))
 
 
+def exporting(line: str, module: str, name: str = "f"):
+    """A package that exports a name of its module `a`."""
+    def plant(book: Path) -> None:
+        add("code/llmbook/toys/__init__.py", f'{line}\n__all__ = ["{name}"]\n')(book)
+        add("code/llmbook/toys/a.py", module)(book)
+
+    return plant
+
+
 def prose(text: str):
     """A sentence at the end of the summary."""
     return replace(INDEX, "A toy was built.", f"A toy was built. {text}")
@@ -191,9 +200,22 @@ FAULTS = [
     ("style", add("Makefile", f"all:\n\tcurl https://{REGISTRY}/simple\n"),
      "Makefile:2: the host of a package registry"),
     # readme
-    ("readme", cost(wall_seconds=55.0), "README.md:3: the table of labs"),
+    ("readme", cost(cpu_seconds=55.0), "README.md:3: the table of labs"),
     ("readme", replace("README.md", "<!-- labs:end -->", ""), "no table of labs"),
     ("readme", remove("README.md"), "README.md is missing"),
+    # docstrings
+    ("docstrings", add("code/llmbook/toy.py", "def f(x):\n    return x\n"),
+     "code/llmbook/toy.py:1: f has no docstring"),
+    ("docstrings", add("code/llmbook/toy.py", "class A:\n    def f(self):\n        return 1\n"),
+     "code/llmbook/toy.py:2: A.f has no docstring"),
+    ("docstrings", add("code/llmbook/toy.py",
+                       'def f(x):\n    """Half of x."""\n    raise ValueError(x)\n'),
+     "f raises ValueError"),
+    ("docstrings",
+     add("code/llmbook/toy.py", 'def f(x: Tensor):\n    """Half of x (see below)."""\n'),
+     "f takes or gives a tensor"),
+    ("docstrings", exporting("from llmbook.toys.a import f\n", "def f(x):\n    return x\n"),
+     "code/llmbook/toys/a.py:1: f has no docstring"),
 ]
 TYPO = "recie" + "ve"
 TYPO_IS_TESTED = "spelling" in SOURCE
@@ -211,6 +233,23 @@ def test_planted_fault_is_found(book: Path, name: str, plant, expected: str) -> 
     plant(book)
     messages = found(book, name)
     assert any(expected in message for message in messages), messages
+
+
+RIGHT = [
+    'def f(x: Tensor):\n    """Half of x (B, T)."""\n',
+    'def f(x: Tensor):\n    """Half of x, of any shape."""\n',
+    'def f(x):\n    """Half.\n\n    Raises:\n        ValueError: always.\n    """\n'
+    "    raise ValueError(x)\n",
+    "def _f(x):\n    return x\n",
+    'def f(x):\n    """Half."""\n    def inner():\n        raise ValueError(x)\n',
+]
+
+
+@pytest.mark.parametrize("source", RIGHT)
+def test_what_a_docstring_need_not_say(book: Path, source: str) -> None:
+    add("code/llmbook/toy.py", source)(book)
+    exporting("from llmbook.toys.a import A\n", "A = 1\ndef hidden(x):\n    return x\n", "A")(book)
+    assert found(book, "docstrings") == []
 
 
 PASSES = [

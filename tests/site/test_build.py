@@ -219,7 +219,7 @@ def cells(table: BeautifulSoup) -> list[list[str]]:
 def test_labs_are_listed_with_time_and_memory(small: Path) -> None:
     table = output(small, "03_third/index.html").select_one("table.chapter-labs")
     assert cells(table) == [
-        ["Done lab", "what one does", "1 min 35 s", "1.3 GiB"],
+        ["Done lab", "what one does", "1 min 30 s", "1.3 GiB"],
         ["Undone lab", "", "not yet run", "–"],
     ]
     assert [link["href"] for link in table("a")] == ["done.html", "undone.html"]
@@ -304,10 +304,10 @@ def test_a_warning_fails_the_build_each_time(small: Path) -> None:
 
 def test_a_new_run_of_a_lab_reaches_the_tables(small: Path) -> None:
     lab = small / "chapters" / "03_third" / "undone.ipynb"
-    lab.write_text(notebook("Undone lab", {**RECORD, "wall_seconds": 7.4}), "utf-8")
+    lab.write_text(notebook("Undone lab", {**RECORD, "cpu_seconds": 7.4}), "utf-8")
     build(small)
     assert cells(output(small, "03_third/index.html").select_one("table"))[1][2] == "7 s"
-    assert cells(output(small, "execution.html").select_one("table"))[1][2] == "7 s"
+    assert cells(output(small, "execution.html").select_one("table"))[1][3] == "7 s"
 
 
 def test_a_page_that_leaves_the_contents_leaves_the_site(small: Path) -> None:

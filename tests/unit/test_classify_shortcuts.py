@@ -152,7 +152,7 @@ def test_the_interval_of_opinions_draws_adjectives_and_not_sentences() -> None:
     score = study.right_opinions(rows, "not", "same words")
     assert score.value == 0.5 and score.high - score.low > 0.8
     pairs = [{"right": {"denied": n}} for n in (100, 0)]
-    assert study.right_pairs(pairs, "denied").value == 0.5
+    assert study.right_pairs(pairs, "denied") == 0.5
 
 
 def test_settings_are_one_of_each() -> None:

@@ -11,9 +11,10 @@ import pytest
 import llmbook
 
 PACKAGE = Path(llmbook.__file__).parent
-ORDER = ("measure", "footprint", "evaluation", "corpora", "pretrained", "tokenizers", "ngrams",
-         "vectors", "attention", "blocks", "models", "decoding", "training", "tuning", "safety",
-         "classify", "summarization", "translation", "retrieval", "ask", "studies", "plots")
+ORDER = ("measure", "footprint", "evaluation", "corpora", "pretrained", "tokenizers",
+         "ngrams", "vectors", "attention", "blocks", "models", "decoding", "training", "tuning",
+         "compression", "safety", "privacy", "classify", "summarization", "translation",
+         "retrieval", "ask", "studies", "plots", "doctor")
 # low to high; environment stands beside
 # Allowed inside a function only.
 LAZY = {"environment": {"plots"}, "training": {"environment", "plots"}}

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from llmbook.attention import scaled_dot_product_attention
-from llmbook.measure import peak_bytes
+from llmbook.measure import fastest, peak_bytes
 
 MILLION = torch.zeros(1000, 1000)  # 4,000,000 bytes
 
@@ -48,3 +48,22 @@ def test_attention_holds_two_tables_of_scores(length: int) -> None:
     fused = peak_bytes(lambda: F.scaled_dot_product_attention(query, key, value))
     assert 2 * table <= readable < 2 * table + table / 2
     assert fused <= 2 * length * 8 * 4 + 2 * length * 4  # the output, and a number for each row
+
+
+def test_the_least_time_of_each_function_after_one_run_that_does_not_count() -> None:
+    """A clock that the functions move: 9 s the first time, then 3, 2, 4 and 1, 1, 1."""
+    now, calls = [0.0], []
+    slow, quick = iter([9.0, 3.0, 2.0, 4.0]), iter([9.0, 1.0, 1.0, 1.0])
+
+    def takes(name: str, times) -> None:
+        calls.append(name)
+        now[0] += next(times)
+
+    found = fastest(
+        {"slow": lambda: takes("slow", slow), "quick": lambda: takes("quick", quick)},
+        repeats=3, clock=lambda: now[0],
+    )  # fmt: skip
+    assert found == {"slow": 2.0, "quick": 1.0}
+    assert calls == ["slow", "quick"] * 4  # taking turns
+    with pytest.raises(ValueError, match="nothing to measure"):
+        fastest({})

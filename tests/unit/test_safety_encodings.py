@@ -249,7 +249,9 @@ def test_the_study_trains_and_asks_each_model_as_its_name_says(monkeypatch) -> N
     both = safe(800, *everything)
     wanted = {
         "none": 800, "plain": safe(800, "plain"), "all": both,
-        "plain alone": safe(800, "plain", **alone), "all, then helpful": safe(both, **alone),
+        "plain alone": safe(800, "plain", **alone),
+        "all, then helpful": safe(both, **alone),
+        "all, then both": safe(both, "plain", **alone),
         **{f"all but {e}": safe(800, *(o for o in everything if o != e)) for e in everything},
     }  # fmt: skip
     for name, model in wanted.items():

@@ -16,10 +16,12 @@ from llmbook.studies import (
     classification,
     domains,
     dual_use,
+    efficiency,
     encodings,
     labels,
     language_model,
     lengths,
+    memorization,
     names,
     norm_order,
     phenomena,
@@ -37,7 +39,7 @@ from llmbook.studies import (
 STUDIES = (norm_order, block_ladder, lengths, settings, plateau, scaling, labels, names,
            phenomena, classification, readers, dual_use, prefix,
            preferences, encodings, telling_apart,
-           domains, associations, shortcuts)  # fmt: skip
+           domains, associations, shortcuts, efficiency, memorization)  # fmt: skip
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.NAME)

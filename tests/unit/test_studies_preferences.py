@@ -171,6 +171,28 @@ def test_answers_are_judged_against_the_references_own() -> None:
     assert asked == [(its.reference, questions, 1, 3)]  # a stream of its own
 
 
+def test_answers_of_the_reference_are_cut_to_the_lengths_of_the_judged_ones() -> None:
+    """A name that stands behind the cut does not count; a long one is preferred to the first.
+
+    Lengths include the end token. The words of answer k of the reference are numbered from 10 k.
+    """
+    words = {11: "sort", 12: "the", 13: "list", 21: "no", 31: "load", 41: "reads", 42: "a",
+             43: "file", 44: "load"}  # fmt: skip
+    tokenizer = SimpleNamespace(decode=lambda ids: " ".join(words[i] for i in ids))
+    rows = [[SimpleNamespace(ids=[11, 12, 13, 0])],
+            [SimpleNamespace(ids=[21, 0]), SimpleNamespace(ids=[41, 42, 43, 44, 0])],
+            [SimpleNamespace(ids=[31, 0])]]  # fmt: skip
+    questions = ["What does list_all do?", "What does load do?", "What does load do?"]
+    its = bare(questions=questions, drawn=rows, tokenizer=tokenizer, end=0)
+
+    def named(*lengths: int) -> int:
+        return its.cut(SimpleNamespace(length=np.array(lengths)))
+
+    assert named(3, 2, 1) == 0  # "sort the", "no", ""
+    assert named(4, 2, 2) == 2  # "sort the list", "no", "load"
+    assert named(4, 5, 9) == 3  # the second answer of the second row; all there is of the third
+
+
 def test_the_best_of_n_leaves_out_the_answer_it_is_compared_with() -> None:
     """And one that says nothing, unless all do."""
     rows = [[Said("own"), Said("two words"), Said("three more words"), Said("one"), Said("")],
@@ -254,7 +276,7 @@ def test_a_run_is_what_its_setting_says(monkeypatch) -> None:
     its = SimpleNamespace(
         judge=judge, reference="reference", preferences=[1, 2, 3],
         best_of=lambda number: judge(f"best of {number}"),
-        optimize=lambda *given: (given, [[0, 0, 0, 0]], [0.69, 0.5]),
+        optimize=lambda *given: (given, [[0, 0, 0, 0]], [0.69, 0.5]), cut=lambda judged: 1,
     )  # fmt: skip
     monkeypatch.setattr(preferences, "lab", lambda seed: its)
     row = preferences.run("none", 0.0, 0)
@@ -263,3 +285,4 @@ def test_a_run_is_what_its_setting_says(monkeypatch) -> None:
     for labels, steps in (("rule", 36), ("three epochs", 108), ("means", 36)):
         row = preferences.run(labels, 0.3, 0)
         assert asked[-1] == (labels, 0.3, steps) and row["first loss"] == 0.69
+        assert row["names, cut"] == [1, 2]

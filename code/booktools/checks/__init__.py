@@ -17,6 +17,7 @@ from booktools.checks import (
     axe,
     bibliography,
     contract,
+    docstrings,
     figures,
     links,
     notebooks,
@@ -30,7 +31,8 @@ from booktools.checks._book import Finding
 
 __all__ = ["CHECKS", "Finding", "Report", "run"]
 
-SOURCE = (contract, notebooks, figures, numbers, bibliography, style, spelling, readme)
+SOURCE = (contract, notebooks, figures, numbers, bibliography, style, spelling, readme,
+          docstrings)  # fmt: skip
 SITE = (links,)
 BROWSER = (requests, axe)
 CHECKS = {m.__name__.rpartition(".")[2]: m for m in (*SOURCE, *SITE, *BROWSER)}

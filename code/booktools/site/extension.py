@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from booktools.site import assets, finish, labs, numbering, repository, translation
+from booktools.site import assets, finish, labs, numbering, reference, repository, translation
 
 
 def fingerprint(folder: Path) -> str:
@@ -20,7 +20,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def setup(app: Sphinx) -> dict[str, object]:
-    for module in (assets, finish, labs, numbering, repository, translation):
+    for module in (assets, finish, labs, numbering, reference, repository, translation):
         module.setup(app)
     # Sphinx looks for changes in pages and settings only. As a setting, a change of the look or
     # of an extension makes it build all pages anew.

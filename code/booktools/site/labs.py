@@ -42,13 +42,27 @@ def run_record(notebook: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-class _LabTable(SphinxDirective):
+def page_link(page: str, target: str, text: str = "") -> nodes.Node:
+    """A link from `page` to `target`; without a text, of its own, in whatever language."""
+    return addnodes.pending_xref(
+        "",
+        nodes.inline("", text or target, classes=["doc"]),
+        refdomain="std",
+        reftype="doc",
+        reftarget=f"/{target}",
+        refexplicit=bool(text),
+        refdoc=page,
+        refwarn=True,
+    )
+
+
+class LabTable(SphinxDirective):
     """Finds labs in the table of contents and lays out a table."""
 
     def labs(self, parent: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
         """Docname and record of each lab, in the order of `_toc.yml`: all, or those of `parent`."""
         site_map = self.config.external_site_map
-        for docname in site_map[parent].child_files() if parent else _in_order(site_map):
+        for docname in site_map[parent].child_files() if parent else in_order(site_map):
             path = Path(self.env.doc2path(docname))
             if path.suffix != ".ipynb" or path.stem.startswith("assignment") or not path.is_file():
                 continue
@@ -56,17 +70,7 @@ class _LabTable(SphinxDirective):
             yield docname, run_record(path)
 
     def link(self, docname: str) -> nodes.Node:
-        """A link that takes the title of the page it leads to, in whatever language."""
-        return addnodes.pending_xref(
-            "",
-            nodes.inline("", docname, classes=["doc"]),
-            refdomain="std",
-            reftype="doc",
-            reftarget=f"/{docname}",
-            refexplicit=False,
-            refdoc=self.env.docname,
-            refwarn=True,
-        )
+        return page_link(self.env.docname, docname)
 
     def words(self, text: str) -> nodes.paragraph:
         """A paragraph that the message catalogues see."""
@@ -92,7 +96,7 @@ class _LabTable(SphinxDirective):
         return row
 
 
-class Labs(_LabTable):
+class Labs(LabTable):
     """The labs of the chapter whose index.md this stands in."""
 
     has_content = True
@@ -105,7 +109,8 @@ class Labs(_LabTable):
             said = says.pop(PurePosixPath(docname).name, "")
             row.append(self.words(said) if said else "")
             if record:
-                row += [duration(record["wall_seconds"]), memory(record["peak_memory_mib"])]
+                spent = record.get("cpu_seconds") or record["wall_seconds"]
+                row += [duration(spent), memory(record["peak_memory_mib"])]
             else:
                 row += [self.words(NOT_RUN), UNKNOWN]
             rows.append(row)
@@ -118,7 +123,7 @@ class Labs(_LabTable):
         if not rows:
             logger.warning("{labs}: this chapter has no lab", location=self.get_location())
             return []
-        note = self.words("Time and peak memory of one run, measured on two cores.")
+        note = self.words("Processor time and peak memory of one run with one thread.")
         note["classes"].append("labs-note")
         return [self.table(["Lab", "What you do", "Time", "Memory"], rows, "chapter-labs"), note]
 
@@ -135,7 +140,7 @@ class Labs(_LabTable):
         return says
 
 
-class ExecutionStatus(_LabTable):
+class ExecutionStatus(LabTable):
     """Every lab of the book: what its last run took, and with which versions."""
 
     def run(self) -> list[nodes.Node]:
@@ -162,7 +167,7 @@ class ExecutionStatus(_LabTable):
         return [self.table(head, rows, "execution-status")]
 
 
-def _in_order(site_map: Any) -> Iterator[str]:
+def in_order(site_map: Any) -> Iterator[str]:
     """All pages as a reader meets them."""
 
     def below(docname: str) -> Iterator[str]:

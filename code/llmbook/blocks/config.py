@@ -62,8 +62,10 @@ class BlockConfig:
 
     @property
     def kv_heads(self) -> int:
+        """Heads of keys and values; as many as of queries unless told."""
         return self.num_heads if self.num_kv_heads is None else self.num_kv_heads
 
     @property
     def head_width(self) -> int:
+        """Columns of one head, d_model / num_heads."""
         return self.d_model // self.num_heads

@@ -27,6 +27,7 @@ class FeedForward(nn.Module):
         self.activation = ACTIVATIONS[activation]
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., D), each position by itself."""
         return self.down(self.activation(self.up(x)))
 
 
@@ -40,4 +41,5 @@ class SwiGLU(nn.Module):
         self.down = nn.Linear(d_hidden, d_model, bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., D) to (..., D), each position by itself."""
         return self.down(F.silu(self.gate(x)) * self.up(x))

@@ -107,7 +107,11 @@ class Bert(nn.Module):
         return self.stack(x, mask=mask, positions=positions, trace=trace)
 
     def pool(self, hidden: Tensor) -> Tensor:
-        """tanh of a linear layer on the first token, [CLS]: (B, T, D) to (B, D)."""
+        """tanh of a linear layer on the first token, [CLS]: (B, T, D) to (B, D).
+
+        Raises:
+            ValueError: if the model was made without a pooler.
+        """
         if self.pooler is None:
             raise ValueError("this BERT was made without a pooler: BertConfig(pooler=True)")
         return torch.tanh(self.pooler(hidden[:, 0]))

@@ -12,6 +12,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -88,7 +89,7 @@ QUERY_KEY_VALUE = ("query", "key", "value")
 
 
 def to_transformers(model: Model) -> dict[str, Tensor]:
-    """The weights of ``model`` by their names in Transformers; tied ones once.
+    """The weights of ``model`` by their names in Transformers, in the shapes there; tied ones once.
 
     Raises:
         ValueError: if Transformers has no model with these settings.
@@ -107,6 +108,8 @@ def to_transformers(model: Model) -> dict[str, Tensor]:
 
 def load_weights(model: Model, weights: dict[str, Tensor]) -> None:
     """Fill ``model`` with weights named as in Transformers, with or without the first prefix.
+
+    Each has the shape that it has there; what GPT-2 stores the other way round is turned.
 
     Raises:
         ValueError: if a weight is missing, or one is there that the model has no place for.
@@ -136,9 +139,14 @@ def save_transformers(model: Model, folder: str | Path) -> None:
     Raises:
         ValueError: if Transformers has no model with these settings.
     """
-    folder = Path(folder)
     weights = to_transformers(model)
     settings = to_transformers_config(model.config) | {"architectures": [_architecture(model)]}
+    write(settings, weights, folder)
+
+
+def write(settings: dict[str, Any], weights: dict[str, Tensor], folder: str | Path) -> None:
+    """Write ``config.json`` and ``model.safetensors``, each whole or not at all."""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (
         ("config.json", json.dumps(settings, indent=2).encode()),
@@ -187,27 +195,27 @@ def load_minilm() -> Bert:
 
 
 def _architecture(model: Model) -> str:
+    kind = to_transformers_config(model.config)["model_type"]
     if isinstance(model, BertForMaskedTokens):
         return "BertForMaskedLM"
-    kind = to_transformers_config(model.config)["model_type"]
     return {"gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM", "bert": "BertModel"}[kind]
 
 
 def _names(model: Model, architecture: str) -> dict[str, str]:
     """Our parameter's name: theirs. The output layer is left out where it is tied."""
-    names = {}
-    for ours in model.state_dict():
-        module, _, kind = ours.rpartition(".")
-        number = re.search(r"blocks\.(\d+)", module)
-        if number is None:
-            theirs = TABLES[architecture][module]
-        else:
-            module = module.replace(number[0], "blocks.{}")
-            theirs = TABLES[architecture][module].format(number[1])
-        names[ours] = f"{theirs}.{kind}"
+    names = {ours: rename(ours, TABLES[architecture]) for ours in model.state_dict()}
     if architecture == "BertForMaskedLM" or getattr(model.config, "tie_embeddings", False):
         del names["output.weight"]
     return names
+
+
+def rename(ours: str, table: dict[str, str]) -> str:
+    """The name of a parameter by a table of modules in which ``{}`` is the number of a block."""
+    module, _, kind = ours.rpartition(".")
+    number = re.search(r"blocks\.(\d+)", module)
+    if number is None:
+        return f"{table[module]}.{kind}"
+    return f"{table[module.replace(number[0], 'blocks.{}')].format(number[1])}.{kind}"
 
 
 def _bare(name: str) -> str:

@@ -31,7 +31,7 @@ class Keywords:
         return self.index.get_scores(known)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """What the index is made of; :meth:`of` makes it again."""
+        """What the index is made of, (number,) each; ``of`` makes it again."""
         vocabulary = "\n".join(sorted(self.index.vocab_dict, key=self.index.vocab_dict.get))
         parts = {name: self.index.scores[name] for name in ("data", "indices", "indptr")}
         return parts | {
@@ -41,7 +41,7 @@ class Keywords:
 
     @classmethod
     def of(cls, arrays: dict[str, np.ndarray]) -> Keywords:
-        """The index that ``arrays`` was taken from."""
+        """The index that ``arrays`` was taken from, (number,) each."""
         made = cls()
         parts = {name: arrays[name] for name in ("data", "indices", "indptr")}
         made.index.scores = parts | {"num_docs": int(arrays["texts"][0])}

@@ -18,9 +18,11 @@
 ``preferences``     shorter answers by direct preference optimization (chapter 9)
 ``dual_use``        weights, gradient surgery and information against an exact front (chapter 9)
 ``telling_apart``   gradient conflict while an assistant learns what to refuse (chapter 9)
+``efficiency``      a smaller MiniLM: layers, bits, weights, students (chapter 9)
 ``encodings``       safety training in some of six encodings of one fact (chapter 10)
 ``domains``         trained in one package, tested in another (chapter 10)
 ``associations``    associations with names and terms, repairs, and decisions (chapter 11)
+``memorization``    secrets in a training text, and two protections (chapter 11)
 ``shortcuts``       shortcuts of classifiers, their repair, what the repair creates (chapter 10)
 
 ``python -m llmbook.studies.norm_order`` makes its results again, and so on. Not here: what a lab

@@ -283,7 +283,10 @@ def _shift_of(package: str, seed: int, far: dict[str, np.ndarray]) -> dict[str, 
 
 
 def _weighted(package: str, other: str, seed: int) -> dict[str, float]:
-    """Weights from texts of the other package without their labels."""
+    """Weights from texts of the other package without their labels.
+
+    "as many by lot": a control, about as many texts as the effective number, a third of each kind.
+    """
     its, there = parts(package, seed)["train"], parts(other, seed)
     x, y = vectors(its), targets(its)
     w, apart = importance(x, vectors(there["train"]))
@@ -292,6 +295,11 @@ def _weighted(package: str, other: str, seed: int) -> dict[str, float]:
     for name, weights in (("equal", None), ("weighted", w)):
         model = LogisticRegression(C=METHODS["minilm"]["C"], max_iter=2000)
         found[name] = float(model.fit(x, y, weights).score(new, truth))
+    each = max(1, round(found["effective number"] / len(KINDS)))
+    draw = np.random.default_rng(seed).choice
+    lot = np.concatenate([draw(np.flatnonzero(y == k), each, False) for k in np.unique(y)])
+    model = LogisticRegression(C=METHODS["minilm"]["C"], max_iter=2000)
+    found["as many by lot"] = float(model.fit(x[lot], y[lot]).score(new, truth))
     return found
 
 

@@ -65,6 +65,7 @@ def run(world: str, seed: int) -> stored.Row:
     if world == "six":
         after["plain alone"] = safe(model, ["plain"], PLAIN_ALONE)
         after["all, then helpful"] = safe(after["all"], [], PLAIN_ALONE)
+        after["all, then both"] = safe(after["all"], ["plain"], PLAIN_ALONE)  # its control
         for left in encodings:
             after[f"all but {left}"] = safe(model, [e for e in encodings if e != left])
     curve = []

@@ -261,6 +261,22 @@ class Lab:
             truth=evaluate(model, NextToken(), self.truths).loss,
         )  # fmt: skip
 
+    def cut(self, judged: Judged) -> int:
+        """Of the reference's answers, cut to the lengths of those judged, how many have a name.
+
+        A control for length: of the reference's answers to a question the first that is as long is
+        taken, or the longest.
+        """
+        number = 0
+        for question, row, length in zip(self.questions, self.drawn, judged.length, strict=True):
+            whole = next(
+                (w for w in row if len(w.ids) >= length), max(row, key=lambda w: len(w.ids))
+            )
+            kept = [i for i in whole.ids[: length - 1] if i != self.end]
+            text = self.tokenizer.decode(kept)
+            number += bool({*words(text)} & {*name_words(question)})
+        return number
+
     def best_of(self, number: int) -> Judged:
         """The shortest of ``number`` answers of the reference that say something.
 
@@ -300,14 +316,17 @@ def run(labels: str, beta: float, seed: int) -> stored.Row:
     its, start = lab(seed), process_time()
     if labels == "none":
         return {
-            **summary(its.judge(its.reference)),
+            **summary(judged := its.judge(its.reference)),
+            "names, cut": [its.cut(judged), len(judged.texts)],
             "best of 4": {**summary(its.best_of(4)), "kl": round(best_of_kl(4), 3)},
             "pairs": len(its.preferences),
         }
     steps = 3 * STEPS if labels == "three epochs" else STEPS
     model, curve, losses = its.optimize(labels, beta, steps)
+    judged = its.judge(model)
     return {
-        **summary(its.judge(model)),
+        **summary(judged),
+        "names, cut": [its.cut(judged), len(judged.texts)],
         "first loss": round(losses[0], 5),
         "curve": curve,
         "cpu_seconds": round(process_time() - start),

@@ -35,7 +35,7 @@ class BPETokenizer:
 
     vocabulary      id of each token, all 256 single bytes among them
     merges          pairs of tokens in the order learned; each pair joined is a token
-    special_tokens  id of each special token, such as "<|endoftext|>"; no text encodes to it
+    special_tokens  id of each special token, such as ``<|endoftext|>``; no text encodes to it
                     unless ``allow_special`` says so
     pattern         what cuts a text into pieces, see ``pretokenize``
 

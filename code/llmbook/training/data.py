@@ -62,9 +62,11 @@ class TokenWindows:
         return {"ids": self.ids[starts + self._steps].long()}
 
     def state_dict(self) -> State:
+        """Where the order stands, to go on from there."""
         return {"fingerprint": self._fingerprint, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: State) -> None:
+        """Go on from a state; it must be of the same data."""
         check_fingerprint(state, self._fingerprint)
         self.generator.set_state(state["generator"])
 
@@ -114,6 +116,7 @@ class Examples:
         return collate(rows, self.pad_id)
 
     def state_dict(self) -> State:
+        """Where the order stands, to go on from there."""
         return {
             "fingerprint": self._fingerprint,
             "next": self._next,
@@ -121,6 +124,7 @@ class Examples:
         }
 
     def load_state_dict(self, state: State) -> None:
+        """Go on from a state; it must be of the same data."""
         check_fingerprint(state, self._fingerprint)
         self.generator.set_state(state["generator"])
         self._begin_epoch()

@@ -51,6 +51,9 @@ class HeldOut:
                 still counted once.
             token_bytes: how many bytes each id stands for, 0 for special tokens (V,)
             every: for a quick look, take only every n-th window
+
+        Raises:
+            ValueError: for a text that is too short, or ``shared`` outside 0 to length - 1.
         """
         ids = torch.as_tensor(ids).long()
         check_length(ids, min(length, 2))

@@ -100,6 +100,11 @@ class NextToken(CrossEntropy):
         check_share("label_smoothing", self.label_smoothing)
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """"ids" and "targets" (B, T - 1), one token apart; -100 where padding is on either side.
+
+        Raises:
+            ValueError: if labels have another shape than ids.
+        """
         ids, mask = batch["ids"], batch.get("attention_mask")
         labels = batch.get("labels", ids)
         if labels.shape != ids.shape:
@@ -112,6 +117,7 @@ class NextToken(CrossEntropy):
         return prepared
 
     def logits(self, model: nn.Module, prepared: Batch) -> Tensor:
+        """What the model says of the next token, (B, T - 1, V)."""
         return model(prepared["ids"], prepared.get("attention_mask"))
 
 
@@ -142,6 +148,7 @@ class MaskedTokens(CrossEntropy):
             )
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """"ids" (B, T) in which some are hidden, and "targets" (B, T): those, -100 elsewhere."""
         ids, mask = batch["ids"], batch.get("attention_mask")
         special = torch.zeros(self.vocab_size, dtype=torch.bool)
         special[list(self.special_ids)] = True
@@ -157,6 +164,7 @@ class MaskedTokens(CrossEntropy):
         return prepared if mask is None else {**prepared, "attention_mask": mask}
 
     def logits(self, model: nn.Module, prepared: Batch) -> Tensor:
+        """What the model says of each place, (B, T, V)."""
         return model(prepared["ids"], prepared.get("attention_mask"))
 
 
@@ -177,6 +185,7 @@ class TargetTokens(CrossEntropy):
         check_share("label_smoothing", self.label_smoothing)
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """"source" (B, S), "target" and "targets" (B, T - 1), one token apart."""
         target, mask = batch["target"], batch.get("target_mask")
         prepared = {"source": batch["source"], "target": target[:, :-1], "targets": target[:, 1:]}
         if "source_mask" in batch:
@@ -187,6 +196,7 @@ class TargetTokens(CrossEntropy):
         return prepared
 
     def logits(self, model: nn.Module, prepared: Batch) -> Tensor:
+        """What the model says of the next token of the target, (B, T - 1, V)."""
         masks = prepared.get("source_mask"), prepared.get("target_mask")
         return model(prepared["source"], prepared["target"], *masks)
 
@@ -205,10 +215,16 @@ class ClassLabel(CrossEntropy):
         check_share("label_smoothing", self.label_smoothing)
 
     def prepare(self, batch: Batch, generator: torch.Generator | None = None) -> Batch:
+        """"ids" (B, T), and "targets" (B,): the labels."""
         read = {name: batch[name] for name in ("ids", "attention_mask") if name in batch}
         return read | {"targets": batch["label"]}
 
     def logits(self, model: nn.Module, prepared: Batch) -> Tensor:
+        """What the model says of each text, (B, C).
+
+        Raises:
+            ValueError: for a label outside the classes of the model.
+        """
         logits = model(prepared["ids"], prepared.get("attention_mask"))
         targets = prepared["targets"]
         wrong = (targets < 0) | (targets >= logits.shape[-1])  # no -100 either: each text counts

@@ -53,6 +53,7 @@ class Recipe:
         return found[: self.first] if name == "train" else found
 
     def tokenizer(self) -> CharacterTokenizer | BPETokenizer:
+        """Of both languages, from the training texts; pieces if the recipe says how many."""
         texts = [t for pair in self.split("train") for t in (pair.english, pair.chinese)]
         if self.pieces:
             return train_bpe(texts, self.pieces, TOKENS)

@@ -52,7 +52,7 @@ def leashed(reference: np.ndarray, reward: np.ndarray, beta: float) -> np.ndarra
 
 
 def kl(policy: np.ndarray, reference: np.ndarray) -> float:
-    """Sum of p log(p / q) over N answers, in nats; where p is 0, nothing is added.
+    """Sum of p log(p / q) over N answers, (N,) each, in nats; where p is 0, nothing is added.
 
     It is never negative, so neither is what rounding makes of it.
     """

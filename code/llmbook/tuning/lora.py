@@ -53,6 +53,11 @@ class LoRALinear(nn.Module):
         self.register_buffer("merged", linear.weight.new_zeros((), dtype=torch.bool))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., D in) to (..., D out).
+
+        Raises:
+            ValueError: in training, if the adapter was merged: it would get no gradient.
+        """
         if not self.merged:
             low = self.dropout(x) @ self.A.T  # (..., rank)
             return self.linear(x) + self.scale * (low @ self.B.T)

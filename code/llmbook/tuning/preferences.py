@@ -124,9 +124,11 @@ class DPO(Objective):
         return {**rows, "reference": self.reference[batch["pair"]]}
 
     def count(self, prepared: Batch) -> int:
+        """The number of pairs."""
         return len(prepared["pair"])
 
     def loss(self, model: nn.Module, prepared: Batch) -> tuple[Tensor, int]:
+        """The sum of the pairs' losses, one number in nats, and the number of pairs."""
         with evaluating(model):
             policy = pair_log_probs(model, prepared)
         losses = dpo_loss(policy, prepared["reference"], self.beta)

@@ -50,6 +50,9 @@ def ppmi(
     ``context_power`` below 1 smooths the context distribution, ``shift`` is the number of negatives
     that the matrix imitates (Levy & Goldberg 2014; Levy, Goldberg & Dagan 2015, section 3).
     Shape (V, V) in and out, natural logarithm.
+
+    Raises:
+        ValueError: for a shift that is not above 0, or if no two words stand together.
     """
     if not shift > 0:
         raise ValueError(f"shift ({shift}) must be above 0")
@@ -73,6 +76,9 @@ def svd_vectors(
     """The best rank-D approximation U S V^T of a matrix, as word vectors U S^power.
 
     Shape (V, V) to (V, D). Randomized SVD by scikit-learn; the sign of each column is fixed there.
+
+    Raises:
+        ValueError: if ``dimension`` is not at least 1 and below V.
     """
     check_dimension(dimension)
     if dimension >= min(matrix.shape):

@@ -72,6 +72,7 @@ class Glove:
 
     @property
     def vectors(self) -> WordVectors:
+        """The sums of the two vectors of each word, (V, D)."""
         return WordVectors(self.vocabulary.words, self.table[:, :, :-1].sum(axis=0))
 
     def train(self, counts: sparse.sparray, save_to: str | Path | None = None) -> WordVectors:

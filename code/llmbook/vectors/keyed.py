@@ -60,6 +60,11 @@ class WordVectors:
         return self.vectors[self.position(word)]
 
     def position(self, word: str) -> int:
+        """The row of a word.
+
+        Raises:
+            KeyError: for an unknown word; the message names words that are spelled nearly so.
+        """
         if word not in self.index:
             close = difflib.get_close_matches(word.lower(), self.words, n=3)
             hint = f"; did you mean {', '.join(close)}?" if close else ""

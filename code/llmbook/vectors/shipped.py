@@ -25,7 +25,11 @@ def wikipedia_text() -> tuple[Vocabulary, EncodedText]:
 
 
 def shipped(name: str) -> WordVectors:
-    """Load "skipgram" or "glove", both trained on the Wikipedia sample."""
+    """Load "skipgram" or "glove", both trained on the Wikipedia sample.
+
+    Raises:
+        KeyError: for any other name.
+    """
     if name not in RECIPES:
         raise KeyError(f"{name!r} does not ship with the book; there are {', '.join(RECIPES)}")
     return WordVectors.load(CHECKPOINTS / f"{name}.bin")

@@ -114,6 +114,7 @@ class SkipGram:
 
     @property
     def vectors(self) -> WordVectors:
+        """The vectors of the words as centers, (V, D)."""
         return WordVectors(self.vocabulary.words, self.center.numpy().copy())
 
     def train(self, text: EncodedText, save_to: str | Path | None = None) -> WordVectors:
@@ -125,7 +126,12 @@ class SkipGram:
         return self.vectors
 
     def train_epoch(self, text: EncodedText) -> None:
-        """Go through the text once; the learning rate falls as if ``config.epochs`` were run."""
+        """Go through the text once; the learning rate falls as if ``config.epochs`` were run.
+
+        Raises:
+            ValueError: if the text was encoded by another vocabulary, or nothing of it is left to
+                train on.
+        """
         config = self.config
         text.check(len(self.vocabulary))
         random = np.random.default_rng([config.seed, self.epochs_done])

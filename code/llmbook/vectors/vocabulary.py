@@ -65,6 +65,7 @@ class Vocabulary:
 
     @cached_property
     def index(self) -> dict[str, int]:
+        """The index of each word."""
         return {word: i for i, word in enumerate(self.words)}
 
     def __len__(self) -> int:
@@ -74,7 +75,11 @@ class Vocabulary:
         return word in self.index
 
     def encode(self, sentences: Iterable[list[str]]) -> EncodedText:
-        """Replace each known word by its index, drop the others."""
+        """Replace each known word by its index, drop the others.
+
+        Raises:
+            ValueError: if no word of the text is known.
+        """
         ids, sentence_of = [], []
         for number, sentence in enumerate(sentences):
             known = [self.index[word] for word in sentence if word in self.index]
