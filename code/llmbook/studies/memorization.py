@@ -8,6 +8,7 @@ without its duplicates, or with clipped and blurred gradients.
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -57,6 +58,7 @@ TEXTS = {  # a name: whether the copies have different forms, and what is remove
     "same, exact": (False, "exact"),
     "varied": (True, "nothing"),
     "varied, near": (True, "near"),
+    "varied, lot": (True, "lot"),  # a control: as many ordinary documents, but by lot
 }
 # Ways to train on the text "same". Blurred gradients need larger batches; the two controls have
 # them too.
@@ -75,7 +77,13 @@ def text_of(world: World, training: str) -> tuple[list[str], list[int]]:
     """The training text, and the places of what is removed from it."""
     varied, repair = TEXTS.get(training, TEXTS["same"])
     documents = world.training(varied)
-    return documents, PLACES[repair](documents)
+    if repair != "lot":
+        return documents, PLACES[repair](documents)
+    ordinary = len(world.ordinary)
+    near = PLACES["near"](documents)
+    number = sum(i < ordinary for i in near)
+    by_lot = random.Random(f"{ordinary} {number}").sample(range(ordinary), number)
+    return documents, sorted([*by_lot, *(i for i in near if i >= ordinary)])
 
 
 def settings_of(training: str, number: int, seed: int) -> Settings:
