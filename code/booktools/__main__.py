@@ -1,7 +1,8 @@
 """The two commands of the book, and their helpers: `python code/booktools --help`.
 
 Run with any Python from 3.11 on: what a command needs is installed into `.venv` first, and the
-command then runs there. Inside `.venv`, `python -m booktools` is the same.
+command then runs there. Inside `.venv`, `python -m booktools` is the same. What needs TensorFlow
+goes to `.venv-tensorflow` (install.py).
 """
 
 from __future__ import annotations
@@ -44,13 +45,24 @@ def test(args: argparse.Namespace) -> int:
     if args.quick:
         command = [sys.executable, *PYTEST, "tests/unit", "tests/parity"]
         return subprocess.run(command, env=environment, check=False).returncode
-    from booktools.notebooks import labs
+    from booktools.notebooks import labs, needs_tensorflow
 
     failed = book(args)
-    command = [sys.executable, *PYTEST, *NBVAL, "tests", *map(str, labs(ROOT))]
+    here = [str(path) for path in labs(ROOT) if not needs_tensorflow(path)]
+    command = [sys.executable, *PYTEST, *NBVAL, "tests", *here]
     failed |= subprocess.run(command, env=environment, check=False).returncode
     args.names = []
     return int(bool(failed | check(args)))
+
+
+def test_tensorflow(args: argparse.Namespace) -> int:
+    """re-run the lab that needs TensorFlow, in an environment of its own, and compare"""
+    from booktools.notebooks import TENSORFLOW_LABS, find
+
+    paths = [str(find(ROOT, name)) for name in TENSORFLOW_LABS]
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", *NBVAL, *paths]
+    environment = {**os.environ, "LLMBOOK_QUIET": "1", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def check(args: argparse.Namespace) -> int:
@@ -68,7 +80,14 @@ def run(args: argparse.Namespace) -> int:
     """execute labs and store their outputs, all or by name (03_word_vectors/glove)"""
     from booktools import notebooks
 
-    return int(bool(notebooks.run(ROOT, args.names or None)))
+    paths = [notebooks.find(ROOT, n) for n in args.names] or notebooks.labs(ROOT)
+    apart = Path(sys.prefix).resolve() == install.folder_of(ROOT, "tensorflow").resolve()
+    failed = 0
+    if here := [str(path) for path in paths if notebooks.needs_tensorflow(path) == apart]:
+        failed = notebooks.run(ROOT, here)
+    if not apart and (there := [str(path) for path in paths if notebooks.needs_tensorflow(path)]):
+        failed |= hand_over("tensorflow", ["run", *there])
+    return int(bool(failed))
 
 
 def serve(args: argparse.Namespace) -> int:
@@ -79,7 +98,12 @@ def serve(args: argparse.Namespace) -> int:
 
 def lab(args: argparse.Namespace) -> int:
     """open JupyterLab on the chapters"""
-    return subprocess.run([sys.executable, "-m", "jupyter", "lab", "chapters"], cwd=ROOT).returncode
+    environment = dict(os.environ)
+    if args.tensorflow:
+        python = install.ensure(ROOT, "tensorflow")
+        environment["JUPYTER_PATH"] = str(install.kernel_of(python))
+    command = [sys.executable, "-m", "jupyter", "lab", "chapters"]
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
 def bench(args: argparse.Namespace) -> int:
@@ -87,8 +111,11 @@ def bench(args: argparse.Namespace) -> int:
     return importlib.import_module(f"booktools.bench.{args.subject}").main(args)
 
 
-COMMANDS = {f.__name__: f for f in (book, test, serve, lab, run, check, bench)}
-NEEDS = dict.fromkeys(COMMANDS, "all") | {"book": "book", "serve": "book"}
+FUNCTIONS = (book, test, test_tensorflow, serve, lab, run, check, bench)
+COMMANDS = {function.__name__.replace("_", "-"): function for function in FUNCTIONS}
+NEEDS = dict.fromkeys(COMMANDS, "all") | {
+    "book": "book", "serve": "book", "test-tensorflow": "tensorflow"
+}
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -101,6 +128,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parsers["test"].add_argument("--quick", action="store_true", help="only tests/unit and parity")
     parsers["check"].add_argument("names", nargs="*", metavar="CHECK")
     parsers["run"].add_argument("names", nargs="*", metavar="LAB")
+    parsers["lab"].add_argument("--tensorflow", action="store_true", help="labs see TensorFlow")
     parsers["bench"].add_argument("subject", choices=["vectors", "tokenizer", "gpt", "decoding"])
     parsers["bench"].add_argument("--epochs", type=int, default=25)
     parsers["bench"].add_argument("--seeds", type=int, default=3)
@@ -108,19 +136,28 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def hand_over(level: str, arguments: list[str]) -> int:
+    """Run a command of booktools in the environment of a level."""
+    path = os.pathsep.join(filter(None, (str(CODE), os.environ.get("PYTHONPATH"))))
+    command = [str(install.ensure(ROOT, level)), "-m", "booktools", *arguments]
+    return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}).returncode
+
+
 def main() -> int:
     args = parse()
+    level = NEEDS[args.command]
+    folders = {install.folder_of(ROOT, level).resolve()}
+    if args.command == "run":  # hands over what belongs elsewhere
+        folders.add(install.folder_of(ROOT, "tensorflow").resolve())
     try:
-        python = install.ensure(ROOT, NEEDS[args.command])
+        install.ensure(ROOT, level)
+        if Path(sys.prefix).resolve() not in folders:
+            return hand_over(level, sys.argv[1:])
+        loopback.ensure()
+        return COMMANDS[args.command](args)
     except install.InstallError as error:
         print(f"booktools: {error}", file=sys.stderr)
         return 1
-    if Path(sys.prefix).resolve() != (ROOT / ".venv").resolve():
-        path = os.pathsep.join(filter(None, (str(CODE), os.environ.get("PYTHONPATH"))))
-        command = [str(python), "-m", "booktools", *sys.argv[1:]]
-        return subprocess.run(command, env={**os.environ, "PYTHONPATH": path}).returncode
-    loopback.ensure()
-    return COMMANDS[args.command](args)
 
 
 if __name__ == "__main__":

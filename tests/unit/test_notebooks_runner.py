@@ -168,3 +168,16 @@ def test_interrupted_write_leaves_the_old_file(
     with pytest.raises(KeyboardInterrupt):
         notebooks.write(path, notebooks.normalised(notebooks.read(path)))
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_labs_that_need_tensorflow_are_known() -> None:
+    """Those that import it or keras, and no other: else `make test` would fail, or test less."""
+    root = Path(__file__).resolve().parents[2]
+    pattern = re.compile(r"^\s*(?:import|from) (?:tensorflow|keras)\b", re.MULTILINE)
+    found = set()
+    for path in sorted((root / "chapters").glob("*/*.ipynb")):
+        cells = json.loads(path.read_text("utf8"))["cells"]
+        if any(c["cell_type"] == "code" and pattern.search("".join(c["source"])) for c in cells):
+            found.add(f"{path.parent.name}/{path.stem}")
+            assert notebooks.needs_tensorflow(path)
+    assert found == set(notebooks.TENSORFLOW_LABS)

@@ -30,6 +30,7 @@ from llmbook.studies import (
     prefix,
     readers,
     scaling,
+    search,
     settings,
     shortcuts,
     stored,
@@ -39,7 +40,7 @@ from llmbook.studies import (
 STUDIES = (norm_order, block_ladder, lengths, settings, plateau, scaling, labels, names,
            phenomena, classification, readers, dual_use, prefix,
            preferences, encodings, telling_apart,
-           domains, associations, shortcuts, efficiency, memorization)  # fmt: skip
+           domains, associations, shortcuts, efficiency, memorization, search)  # fmt: skip
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.NAME)

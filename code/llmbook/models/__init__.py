@@ -9,6 +9,7 @@
 ``counting``             parameters and forward FLOPs by formula
 ``transformers_format``  save for and load from Transformers; MiniLM with its real weights
 ``transformers_config``  the same for settings
+``esm_format``           our encoder with rotary positions as Transformers' ESM, one way
 
 Not here: training (``llmbook.training``), sampling and beams (``llmbook.decoding``).
 """
@@ -23,6 +24,7 @@ from llmbook.models.counting import (
     seq2seq_flops,
     seq2seq_parameters,
 )
+from llmbook.models.esm_format import save_esm, to_esm
 from llmbook.models.gpt import GPT, GPTConfig
 from llmbook.models.seq2seq import Seq2Seq, Seq2SeqConfig
 from llmbook.models.transformers_format import (
@@ -50,8 +52,10 @@ __all__ = [
     "load_minilm",
     "load_transformers",
     "load_weights",
+    "save_esm",
     "save_transformers",
     "seq2seq_flops",
     "seq2seq_parameters",
+    "to_esm",
     "to_transformers",
 ]

@@ -24,6 +24,7 @@
 ``associations``    associations with names and terms, repairs, and decisions (chapter 11)
 ``memorization``    secrets in a training text, and two protections (chapter 11)
 ``shortcuts``       shortcuts of classifiers, their repair, what the repair creates (chapter 10)
+``search``          grid, random search and TPE at equal budgets (chapter 13)
 
 ``python -m llmbook.studies.norm_order`` makes its results again, and so on. Not here: what a lab
 can run itself.

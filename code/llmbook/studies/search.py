@@ -53,9 +53,7 @@ def configurations(budget: int) -> list[dict[str, Any]]:
     return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
-def search(
-    method: str, number: int, seed: int, score: Callable[[dict[str, Any]], float]
-) -> None:
+def search(method: str, number: int, seed: int, score: Callable[[dict[str, Any]], float]) -> None:
     """Ask ``score``, which is to be large, for ``number`` configurations, one after the other.
 
     Raises:
