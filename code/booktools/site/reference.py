@@ -193,7 +193,6 @@ def configure(app: Sphinx, config: Config) -> None:
     config.autodoc_preserve_defaults = True
     config.napoleon_numpy_docstring = False
     config.add_module_names = False
-    config.python_maximum_signature_line_length = 88
     config.toc_object_entries = False
     config.nitpick_ignore_regex = [*config.nitpick_ignore_regex, ("py:.*", ".*")]
 

@@ -11,7 +11,6 @@ Shapes: ``N`` texts, ``D`` width, ``C`` classes.
 from __future__ import annotations
 
 import math
-import pickle
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -134,7 +133,7 @@ def _counted(task: Task, name: str, weights: np.ndarray, balanced: bool) -> Judg
     some = task.texts[:TIMED]
     ms = milliseconds(lambda: model.predict(counter.transform(some)), len(some))
     reading = Reading(float(np.mean(unknown)), math.nan, frozen=False)
-    return Judged(f"TF-IDF, {name}", weights * right, ms, _pickled(counter, model), seconds,
+    return Judged(f"TF-IDF, {name}", weights * right, ms, _stored(counter, model), seconds,
                   "no model", reading)  # fmt: skip
 
 
@@ -150,7 +149,7 @@ def _encoded(task: Task, encoder: Encoder, weights: np.ndarray, balanced: bool) 
     ms = encoder.ms
     if ms is None:
         ms = milliseconds(lambda: model.predict(encoder.vectors(some)), len(some))
-    return Judged(encoder.name, weights * right, ms, encoder.megabytes + _pickled(model), seconds,
+    return Judged(encoder.name, weights * right, ms, encoder.megabytes + _stored(model), seconds,
                   encoder.licence, encoder.reading(task.texts))  # fmt: skip
 
 
@@ -288,6 +287,18 @@ def milliseconds(function: Callable[[], Any], texts: int) -> float:
     return 1000 * fastest({"it": function}, repeats=2)["it"] / texts
 
 
-def _pickled(*models: Any) -> float:
-    """Megabytes of what scikit-learn would write to the disk."""
-    return len(pickle.dumps(models)) / 1e6
+def _stored(*models: Any) -> float:
+    """Megabytes of the numbers and words that must be kept to have fitted models again."""
+    return sum(map(_bytes, models)) / 1e6
+
+
+def _bytes(value: Any) -> int:
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if isinstance(value, dict):  # a vocabulary: words and their places
+        return sum(len(str(word).encode()) + 4 for word in value)
+    if isinstance(value, list | tuple):  # the steps of a pipeline
+        return sum(map(_bytes, value))
+    if type(value).__module__.startswith("sklearn."):
+        return sum(map(_bytes, vars(value).values()))
+    return 0
