@@ -335,7 +335,7 @@ def test_what_readers_read_can_be_translated(small: Path) -> None:
         "A unit of",
         "A title to translate",
         "what one **does**",
-        "Time and peak memory of one run",
+        "Processor time and peak memory of one run",
     ):
         assert wanted in messages
 
