@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from llmbook.choose import encoders as encoders_module
 from llmbook.choose.__main__ import main
@@ -25,11 +28,12 @@ from llmbook.choose.encoders import (
 )
 from llmbook.choose.files import FileError, TextFile, read, script
 from llmbook.choose.groups import near_groups
-from llmbook.choose.labelled import Task, judge, learning_curve, telling, transfer
-from llmbook.choose.report import choose, fit_lines, table
+from llmbook.choose.labelled import Task, _stored, judge, learning_curve, telling, transfer
+from llmbook.choose.report import at_home, choose, fit_lines, table
 from llmbook.choose.rule import Judged, Limits, gain, needed, recommend
 from llmbook.choose.unlabelled import first_sentence, fit_bits, halves, search
 from llmbook.evaluation import Score, compare_means
+from llmbook.training.shipped import find
 
 COLOURS = ("red", "green", "blue")
 
@@ -377,11 +381,33 @@ def test_a_learning_curve_rises_and_repeats() -> None:
         learning_curve(task, [], (100,))
 
 
+def test_the_size_of_fitted_models_is_that_of_their_numbers_and_words() -> None:
+    """Words count their bytes in UTF-8 and four for a place; a pipeline is the sum of its steps."""
+    scaler = StandardScaler().fit(np.zeros((4, 3)))
+    numbers = sum(v.nbytes for v in vars(scaler).values() if isinstance(v, np.ndarray))
+    assert numbers >= 2 * 3 * 8
+    assert _stored(scaler) == numbers / 1e6
+    assert _stored(make_pipeline(scaler, scaler)) == 2 * numbers / 1e6
+    counter = CountVectorizer(vocabulary={"one": 0, "né": 1})
+    counter.fit_transform(["one né"])
+    word = (3 + 4 + 3 + 4) / 1e6
+    assert _stored(counter) in (word, 2 * word)  # given, and as it was learned
+
+
+def test_what_our_gpt_has_at_home_is_what_its_card_says() -> None:
+    card = (find("gpt") / "README.md").read_text("utf8")
+    assert at_home().keys() == {"documentation", "Wikipedia"}
+    assert all(f"{value:.3f} bits per byte" in card or f"{value:.3f} on held-out" in card
+               for value in at_home().values())  # fmt: skip
+
+
 def test_a_word_that_tells_a_label_is_named() -> None:
     texts = [f"{w} same kim" for w in "abcd"] + [f"{w} same lee" for w in "efgh"]
     found = telling(texts, ["x"] * 4 + ["y"] * 4)
-    assert found[0] == ('"kim" stands in 1.00 of the texts with the label x, in 0.00 of the others')
-    assert '"红"' in telling(["红花", "红叶", "白云", "白雪"], ["x", "x", "y", "y"])[0]
+    assert found[0] == ("kim", "x", 1.0, 0.0)
+    assert str(found[0]) == (
+        '"kim" stands in 1.00 of the texts with the label x, in 0.00 of the others')  # fmt: skip
+    assert telling(["红花", "红叶", "白云", "白雪"], ["x", "x", "y", "y"])[0].word == "红"
 
 
 # Without labels.

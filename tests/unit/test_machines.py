@@ -15,10 +15,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.data import DataLoader
 
 from llmbook.machines import (
+    FileWindows,
     LaunchError,
     TokenFile,
     TokenStream,
-    TokenWindows,
     count_sent,
     free_port,
     run,
@@ -129,7 +129,7 @@ def test_ids_must_fit_and_fill_a_window(tmp_path: Path) -> None:
 
 
 def test_a_part_of_the_windows_keeps_their_numbers(file: TokenFile) -> None:
-    part = TokenWindows(file, 4, 7)
+    part = FileWindows(file, 4, 7)
     assert len(part) == 3
     assert part[1]["index"].item() == 5 and torch.equal(part[1]["ids"], file[5])
 

@@ -36,6 +36,7 @@ from llmbook.privacy import (
     sampled_gaussian_rdp,
     written_codes,
 )
+from llmbook.privacy.duplicates import similar_pairs
 from llmbook.privacy.world import COPIES, EACH, HELD_OUT, LONGEST, SHORTEST, documents
 from llmbook.training import IGNORED
 
@@ -139,6 +140,15 @@ def test_near_duplicates_at_and_above_their_similarity() -> None:
     assert near_duplicates(["abc", "ABC!", "xyz"], 1.0) == [1]
     with pytest.raises(ValueError, match="above 0"):
         near_duplicates(["abc"], 0.0)
+
+
+def test_pairs_of_sets_by_hand() -> None:
+    """One of three members is common, then two of three; an empty set is like none."""
+    sets = ["ab", "bc", "abc", ""]
+    near = [[1, 0, 1, 0], [0, 1, 1, 0], [1, 1, 1, 0], [0, 0, 0, 0]]
+    assert similar_pairs(sets, 0.5).toarray().tolist() == np.array(near, bool).tolist()
+    near[0][1] = near[1][0] = 1
+    assert similar_pairs(sets, 1 / 3).toarray().tolist() == np.array(near, bool).tolist()
 
 
 def test_a_document_that_is_near_a_removed_one_alone_stays() -> None:

@@ -18,6 +18,7 @@ from llmbook.tuning import (
     freeze,
     last_token,
     mean_pool,
+    pool_rows,
     trained_parameters,
 )
 
@@ -230,3 +231,19 @@ def test_batches_hold_rows_of_like_length_longest_first() -> None:
     assert list(by_length(TEXTS, 2)) == [[2, 4], [0, 3], [1]]
     with pytest.raises(ValueError, match=r"batch_size \(0\) must be at least 1"):
         list(by_length(TEXTS, 0))
+
+
+def test_rows_are_pooled_in_their_order_at_length_one() -> None:
+    """A text's vector does not depend on its companions, nor on what fills the batch."""
+    model = encoder("bert").eval()
+
+    def pool(ids: Tensor, mask: Tensor) -> Tensor:
+        return mean_pool(model(ids, mask), mask)
+
+    found = pool_rows(TEXTS, pool, batch_size=2, pad_id=9)
+    assert not found.requires_grad
+    near(found.norm(dim=1), torch.ones(len(TEXTS)))
+    for row, vector in zip(TEXTS, found, strict=True):
+        ids, mask = batch([row])
+        alone = pool(ids, mask)[0].detach()
+        near(vector, alone / alone.norm())

@@ -20,12 +20,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from llmbook import corpora
 from llmbook.choose.files import FileError
 from llmbook.pretrained import minilm_folder
-from llmbook.tuning import Classifier, by_length, mean_pool
+from llmbook.tuning import Classifier, mean_pool, pool_rows
 from llmbook.vectors.shipped import CHECKPOINTS, shipped
 
 MAX_TOKENS = 128  # what each network reads of a text
@@ -226,17 +225,13 @@ def _wordpiece_reading(
 
 def _pooled(rows: Sequence[Sequence[int]], pool: Callable, pad: int = 0) -> np.ndarray:
     """Vectors of lists of token ids, (N, D), at length 1; an empty text gets zeros."""
-    from llmbook.training.data import collate
-
-    parts: dict[int, np.ndarray] = {}
     places = [i for i, row in enumerate(rows) if len(row)]
-    with torch.inference_mode():
-        for batch in by_length([rows[i] for i in places], BATCH):
-            inputs = collate([{"ids": list(rows[places[i]])} for i in batch], pad)
-            found = F.normalize(pool(inputs["ids"], inputs["attention_mask"]), dim=-1).numpy()
-            parts.update(zip((places[i] for i in batch), found, strict=True))
-    width = len(next(iter(parts.values()))) if parts else 1
-    return np.stack([parts.get(i, np.zeros(width, np.float32)) for i in range(len(rows))])
+    if not places:
+        return np.zeros((len(rows), 1), np.float32)
+    read = pool_rows([rows[i] for i in places], pool, BATCH, pad).numpy()
+    found = np.zeros((len(rows), read.shape[1]), np.float32)
+    found[places] = read
+    return found
 
 
 def _megabytes(folder: Path) -> float:

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import process_time
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -246,8 +246,21 @@ def learning_curve(
     return found
 
 
-def telling(texts: Sequence[str], labels: Sequence[str], top: int = 3) -> list[str]:
-    """The words that a label gives away, one line each: where they stand, and where not.
+class Telling(NamedTuple):
+    """A word, the label that it gives away, and its share in texts with the label and without."""
+
+    word: str
+    label: str
+    inside: float
+    outside: float
+
+    def __str__(self) -> str:
+        return (f'"{self.word}" stands in {self.inside:.2f} of the texts with the label '
+                f"{self.label}, in {self.outside:.2f} of the others")  # fmt: skip
+
+
+def telling(texts: Sequence[str], labels: Sequence[str], top: int = 3) -> list[Telling]:
+    """The words that give a label away, the furthest apart first.
 
     Of each label the word whose share in its texts is furthest above that in all others; the
     ``top`` of these. Of Han text the single characters and pairs.
@@ -263,11 +276,8 @@ def telling(texts: Sequence[str], labels: Sequence[str], top: int = 3) -> list[s
         inside = np.asarray(table[own].mean(0)).ravel()
         outside = np.asarray(table[~own].mean(0)).ravel()
         best = int((inside - outside).argmax())
-        found.append((inside[best] - outside[best], words[best], label, inside[best],
-                      outside[best]))  # fmt: skip
-    found.sort(key=lambda row: -row[0])
-    return [f'"{word}" stands in {a:.2f} of the texts with the label {label}, in {b:.2f} of the '
-            "others" for _, word, label, a, b in found[:top]]  # fmt: skip
+        found.append(Telling(words[best], label, inside[best], outside[best]))
+    return sorted(found, key=lambda one: one.outside - one.inside)[:top]
 
 
 def _counter(name: str) -> TfidfVectorizer:

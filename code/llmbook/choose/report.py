@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +17,9 @@ from llmbook.choose.rule import Advice, Judged, Limits, bracket, recommend, sign
 from llmbook.choose.unlabelled import fit_bits, halves, search
 from llmbook.evaluation import Score, mean_score
 from llmbook.evaluation.scores import interval
+from llmbook.training.shipped import find
 
 TOLD_BY_A_WORD = 0.5  # difference of shares above which a word is reported
-HOME = {"documentation": 1.28, "Wikipedia": 1.79}  # bits per byte of our GPT, from its card
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,10 @@ def _with_labels(
     judged = judge(task, encoders, balanced)
     advice = recommend(judged[0], judged[1:], task.groups, limits)
     measure = "balanced accuracy" if balanced else "accuracy"
-    notes = [line for line in telling(file.texts, file.labels) if _differs(line)]
-    notes = [f"{line}: about the text, or about where it comes from?" for line in notes]
+    notes = [f"{word}: about the text, or about where it comes from?"
+             for word in telling(file.texts, file.labels)
+             if word.inside - word.outside > TOLD_BY_A_WORD]  # fmt: skip
     return Report(tuple(facts), measure, tuple(judged), tuple(task.groups), advice, tuple(notes))
-
-
-def _differs(line: str) -> bool:
-    shares = [float(word.rstrip(",")) for word in line.split()
-              if word.rstrip(",").replace(".", "", 1).isdigit() and "." in word]  # fmt: skip
-    return len(shares) >= 2 and shares[-2] - shares[-1] > TOLD_BY_A_WORD
 
 
 def table(
@@ -144,9 +140,16 @@ def fit_lines(bits: dict[str, np.ndarray], text_bytes: np.ndarray) -> list[str]:
                "a count of the file's other texts knows this kind of text better"
                if gap.low > 0 else
                "it is not told apart from a count of the file's other texts")  # fmt: skip
-    home = ", ".join(f"{value} on {name}" for name, value in HOME.items())
+    home = ", ".join(f"{value:.2f} on {name}" for name, value in at_home().items())
     return [f"bits per byte: {shown}",
             f"our GPT less n-grams {signed(gap)}: {verdict} (at home it has {home})"]  # fmt: skip
+
+
+def at_home() -> dict[str, float]:
+    """Bits per byte of our GPT on held-out texts of each kind that it was trained on."""
+    recipe = json.loads((find("gpt") / "recipe.json").read_text("utf8"))
+    return {name: recipe["validation"][f"{name}, float32"]["bits_per_byte"]
+            for name in recipe["recipe"]["texts"]}  # fmt: skip
 
 
 def _per_byte(bits: np.ndarray, text_bytes: np.ndarray) -> Score:

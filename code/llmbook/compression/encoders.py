@@ -17,7 +17,7 @@ from llmbook.blocks import Trace
 from llmbook.models import Bert, load_minilm
 from llmbook.models.mode import evaluating
 from llmbook.training.data import collate
-from llmbook.tuning.classifier import by_length, mean_pool
+from llmbook.tuning.classifier import by_length, mean_pool, pool_rows
 
 
 def lean_minilm() -> Bert:
@@ -58,13 +58,8 @@ def text_vectors(
     """
     if not rows:
         raise ValueError("there is no text to read")
-    parts: dict[int, Tensor] = {}
-    with evaluating(encoder), torch.no_grad():
-        for places in by_length(rows, batch_size):
-            batch = collate([{"ids": list(rows[i])} for i in places])
-            found = pooled(encoder, batch["ids"], batch["attention_mask"])
-            parts.update(zip(places, found, strict=True))
-    return torch.stack([parts[i] for i in range(len(rows))])
+    with evaluating(encoder):
+        return pool_rows(rows, lambda ids, mask: mean_pool(encoder(ids, mask), mask), batch_size)
 
 
 def layer_vectors(

@@ -7,13 +7,13 @@
 
 from llmbook.machines.launch import LaunchError, free_port, run
 from llmbook.machines.memory import count_sent, saved_bytes, step_bytes
-from llmbook.machines.stream import TokenFile, TokenStream, TokenWindows, write_tokens
+from llmbook.machines.stream import FileWindows, TokenFile, TokenStream, write_tokens
 
 __all__ = [
+    "FileWindows",
     "LaunchError",
     "TokenFile",
     "TokenStream",
-    "TokenWindows",
     "count_sent",
     "free_port",
     "run",

@@ -63,7 +63,7 @@ class TokenFile:
         return torch.from_numpy(tokens[start : start + self.length].astype(np.int64))
 
 
-class TokenWindows(Dataset):
+class FileWindows(Dataset):
     """For a loader that draws indices: ``{"index": (), "ids": (T,)}`` for each window.
 
     The index is there to find out afterwards what was read.

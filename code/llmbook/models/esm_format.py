@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from llmbook.models.bert import BertConfig, BertForMaskedTokens
+from llmbook.models.transformers_config import sizes
 from llmbook.models.transformers_format import rename, write
 
 ENCODER = {
@@ -72,12 +73,7 @@ def save_esm(model: BertForMaskedTokens, folder: str | Path, pad_id: int, mask_i
     settings: dict[str, Any] = {
         "model_type": "esm",
         "architectures": ["EsmForMaskedLM"],
-        "vocab_size": config.vocab_size,
-        "max_position_embeddings": config.context_length,
-        "hidden_size": config.d_model,
-        "num_hidden_layers": config.num_layers,
-        "num_attention_heads": config.num_heads,
-        "intermediate_size": config.d_hidden,
+        **sizes(config),
         "layer_norm_eps": config.norm_eps,
         "position_embedding_type": "rotary",
         "rope_theta": config.rotary_base,

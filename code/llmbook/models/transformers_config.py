@@ -55,15 +55,7 @@ def to_transformers_config(config: GPTConfig | BertConfig) -> dict[str, Any]:
             "bos_token_id": None,  # else 50256, whatever the vocabulary
             "eos_token_id": None,
         }
-    shared = {
-        "model_type": kind,
-        "vocab_size": config.vocab_size,
-        "max_position_embeddings": config.context_length,
-        "hidden_size": config.d_model,
-        "num_hidden_layers": config.num_layers,
-        "num_attention_heads": config.num_heads,
-        "intermediate_size": config.d_hidden,
-    }
+    shared = {"model_type": kind} | sizes(config)
     if kind == "llama":
         return shared | {
             "num_key_value_heads": config.kv_heads,
@@ -81,6 +73,18 @@ def to_transformers_config(config: GPTConfig | BertConfig) -> dict[str, Any]:
         "type_vocab_size": config.token_types,
         "hidden_dropout_prob": config.dropout,
         "attention_probs_dropout_prob": config.dropout,
+    }
+
+
+def sizes(config: GPTConfig | BertConfig) -> dict[str, int]:
+    """The sizes by the names that BERT, Llama and ESM have for them."""
+    return {
+        "vocab_size": config.vocab_size,
+        "max_position_embeddings": config.context_length,
+        "hidden_size": config.d_model,
+        "num_hidden_layers": config.num_layers,
+        "num_attention_heads": config.num_heads,
+        "intermediate_size": config.d_hidden,
     }
 
 

@@ -7,7 +7,7 @@ pairs: enough for some thousand short documents. Larger corpora estimate it by M
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -46,18 +46,26 @@ def near_duplicates(documents: Sequence[str], threshold: float = 0.6, length: in
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold ({threshold}) must be above 0 and at most 1")
-    sets = [shingles(document, length) for document in documents]
-    place = {s: i for i, s in enumerate(sorted(set().union(*sets)))}
-    columns = np.array([place[s] for one in sets for s in one], dtype=np.int32)
-    ends = np.cumsum([0, *map(len, sets)])
-    table = csr_matrix((np.ones(len(columns), np.int32), columns, ends), (len(sets), len(place)))
-    common = (table @ table.T).tocsr()  # (N, N) numbers of common shingles
-    sizes = np.diff(ends)
+    near = similar_pairs([shingles(document, length) for document in documents], threshold)
     removed: set[int] = set()
-    for i in range(len(sets)):
-        row = slice(common.indptr[i], common.indptr[i + 1])
-        others, shared = common.indices[row], common.data[row]
-        near = shared >= threshold * (sizes[i] + sizes[others] - shared)
-        if any(j < i and j not in removed for j in others[near].tolist()):
+    for i in range(len(documents)):
+        others = near.indices[near.indptr[i] : near.indptr[i + 1]]
+        if any(j < i and j not in removed for j in others.tolist()):
             removed.add(i)
     return sorted(removed)
+
+
+def similar_pairs(sets: Sequence[Collection[str]], threshold: float) -> csr_matrix:
+    """True, (N, N), where the Jaccard similarity of two of N sets is at least ``threshold``.
+
+    Time and memory grow with N squared: meant for some thousand sets. An empty one is like none.
+    """
+    place = {s: i for i, s in enumerate(sorted(set().union(*sets)))}
+    columns = np.array([place[s] for one in sets for s in one], dtype=np.int32)
+    sizes = np.array(list(map(len, sets)))
+    ends = np.concatenate([[0], np.cumsum(sizes)])
+    table = csr_matrix((np.ones(len(columns), np.int32), columns, ends), (len(sets), len(place)))
+    common = (table @ table.T).tocoo()  # numbers of common members
+    near = common.data >= threshold * (sizes[common.row] + sizes[common.col] - common.data)
+    pairs = common.row[near], common.col[near]
+    return csr_matrix((np.ones(near.sum(), bool), pairs), common.shape)

@@ -18,6 +18,7 @@ from llmbook.tuning.classifier import (
     classification_loss,
     last_token,
     mean_pool,
+    pool_rows,
 )
 from llmbook.tuning.freezing import freeze, trained_parameters, unfreeze
 from llmbook.tuning.instructions import encode_instructions, prompt_text
@@ -62,6 +63,7 @@ __all__ = [
     "load_adapters",
     "mean_pool",
     "merge_lora",
+    "pool_rows",
     "prompt_text",
     "reference_log_probs",
     "remove_lora",

@@ -10,7 +10,7 @@ Shapes: ``B`` batch, ``N`` texts, ``T`` tokens, ``D`` width, ``C`` classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -126,6 +126,26 @@ def by_length(rows: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[i
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i]))
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
+
+
+def pool_rows(
+    rows: Sequence[Sequence[int]],
+    pool: Callable[[Tensor, Tensor], Tensor],
+    batch_size: int = 32,
+    pad_id: int = 0,
+) -> Tensor:
+    """The vector of each of N lists of token ids at length 1, (N, D), in their order.
+
+    Args:
+        pool: token ids and their mask (B, T) to vectors (B, D)
+    """
+    parts: dict[int, Tensor] = {}
+    with torch.no_grad():
+        for places in by_length(rows, batch_size):
+            batch = collate([{"ids": list(rows[i])} for i in places], pad_id)
+            found = F.normalize(pool(batch["ids"], batch["attention_mask"]), dim=-1)
+            parts.update(zip(places, found, strict=True))
+    return torch.stack([parts[i] for i in range(len(rows))])
 
 
 def mean_pool(hidden: Tensor, attention_mask: Tensor) -> Tensor:
